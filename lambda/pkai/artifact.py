@@ -1,0 +1,92 @@
+"""Read and verify a model folder: `manifest.json` beside the ONNX file that it describes."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pkai.calibration import Calibration
+from pkai.errors import ModelContractError, ModelIntegrityError
+from pkai.features import FeatureConfig
+from pkai.segments import SegmentConfig
+
+SCHEMA_VERSION = 1
+INPUT_NAME = "snippets"
+OUTPUT_NAMES = ("score", "attention")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """All that inference needs to know about a model, verified.
+
+    Attributes
+    ----------
+    name, version : of the weights
+    sha256 : of the ONNX file
+    features, segments, calibration : what the network was trained with and fitted to
+    metrics : held-out figures, each with how it was obtained; for people, not read by code
+    """
+
+    name: str
+    version: str
+    sha256: str
+    features: FeatureConfig
+    segments: SegmentConfig
+    calibration: Calibration
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFiles:
+    """A verified model: its manifest and the bytes of its ONNX graph."""
+
+    manifest: Manifest
+    onnx: bytes
+
+
+def load(folder: Path) -> ModelFiles:
+    """Read `folder` and hold the ONNX file against its manifest.
+
+    Parameters
+    ----------
+    folder : holding `manifest.json` and the file that it names
+
+    Raises
+    ------
+    ModelContractError
+        If a file is missing, or the manifest is of another schema or has other fields.
+    ModelIntegrityError
+        If the hash of the ONNX file is not the manifest's.
+    """
+    try:
+        raw = json.loads((folder / "manifest.json").read_bytes())
+        manifest = _parse(raw)
+        onnx = (folder / raw["file"]).read_bytes()
+    except OSError as err:
+        raise ModelContractError(f"model folder {folder} lacks {Path(err.filename or '').name}") from err
+    except (KeyError, TypeError, ValueError) as err:
+        raise ModelContractError(f"{folder / 'manifest.json'} is not a manifest of schema {SCHEMA_VERSION}: {err}") from err
+    found = hashlib.sha256(onnx).hexdigest()
+    if found != manifest.sha256:
+        raise ModelIntegrityError(
+            f"{raw['file']} has sha256 {found[:12]}…; its manifest says {manifest.sha256[:12]}…: fetch the model again"
+        )
+    return ModelFiles(manifest=manifest, onnx=onnx)
+
+
+def _parse(raw: dict[str, Any]) -> Manifest:
+    if raw["schema"] != SCHEMA_VERSION:
+        raise ValueError(f"schema is {raw['schema']}")
+    if set(raw["inputs"]) != {INPUT_NAME} or set(raw["outputs"]) != set(OUTPUT_NAMES):
+        raise ValueError(f"inputs and outputs must be {INPUT_NAME} and {', '.join(OUTPUT_NAMES)}")
+    calibration = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["calibration"].items()}
+    return Manifest(
+        name=raw["name"],
+        version=raw["version"],
+        sha256=raw["sha256"],
+        features=FeatureConfig(**raw["features"]),
+        segments=SegmentConfig(**raw["segments"]),
+        calibration=Calibration(**calibration),
+        metrics=raw["metrics"],
+    )

@@ -1,0 +1,109 @@
+"""What P-KAI says about a recording: plain values, the same for the command line, the service and the page."""
+
+from dataclasses import dataclass
+
+from pkai.calibration import Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelIdentity:
+    """Which weights judged."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingFacts:
+    """What the recording is: lengths in seconds, Hz, channels as in the file."""
+
+    duration_s: float
+    played_from_s: float
+    played_to_s: float
+    codec: str
+    sample_rate: int
+    channels: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelinePoint:
+    """One stretch of the recording: its rating, 0..100, and its attention, 1 being the mean."""
+
+    start_s: float
+    end_s: float
+    rating: float
+    attention: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """A snippet that stands out, with its rating, 0..100."""
+
+    start_s: float
+    end_s: float
+    rating: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceIdentity:
+    """A reference performance: rating, 0..100, by the same model."""
+
+    name: str
+    title: str
+    piece: str
+    level: str
+    rating: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """How the recording stands against one reference; p_better is the recording's chance."""
+
+    reference: ReferenceIdentity
+    outcome: Outcome
+    p_better: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rank:
+    """Of how many references the recording is better than how many."""
+
+    better_than: int
+    of: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something about the recording that makes the assessment less sure."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """The answer to "how well was this played?"."""
+
+    model: ModelIdentity
+    recording: RecordingFacts
+    score: float
+    rating: float
+    rating_interval: tuple[float, float]
+    level: str
+    timeline: tuple[TimelinePoint, ...]
+    strongest: tuple[Passage, ...]
+    weakest: tuple[Passage, ...]
+    comparisons: tuple[Comparison, ...]
+    rank: Rank
+    warnings: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairAssessment:
+    """The answer to "who plays better?"; outcome and p_better speak of the first."""
+
+    outcome: Outcome
+    p_better: float
+    first: Assessment
+    second: Assessment

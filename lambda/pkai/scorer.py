@@ -1,0 +1,319 @@
+"""The judge: a recording in, an assessment out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from pkai import artifact, audio, features, references, segments
+from pkai.assessment import (
+    Assessment,
+    Comparison,
+    ModelIdentity,
+    Notice,
+    PairAssessment,
+    Passage,
+    Rank,
+    RecordingFacts,
+    ReferenceIdentity,
+    TimelinePoint,
+)
+from pkai.audio import AudioSource
+from pkai.errors import ModelContractError
+from pkai.features import Frames
+from pkai.references import Reference
+from pkai.segments import Starts
+
+# Snippets run through the network at once: few enough that their activations stay in a core's cache.
+SNIPPETS_PER_RUN = 4
+N_STANDOUT_PASSAGES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hearing:
+    """A recording as the network heard it; what pictures and explanations are drawn from.
+
+    Attributes
+    ----------
+    recording : facts about the file
+    features : (T, n_features) of the played part
+    frames_per_s : of `features`
+    starts : (K,) first frame of each snippet
+    snippet_frames : frames in a snippet
+    snippet_scores : (K,)
+    local_score, local_attention : (T,) mean over the snippets that cover a frame; attention has mean 1
+    damaged_packets : of the file, that could not be decoded
+    """
+
+    recording: RecordingFacts
+    features: Frames
+    frames_per_s: float
+    starts: Starts
+    snippet_frames: int
+    snippet_scores: npt.NDArray[np.float64]
+    local_score: npt.NDArray[np.float64]
+    local_attention: npt.NDArray[np.float64]
+    damaged_packets: int
+
+    @property
+    def score(self) -> float:
+        """Segmental consensus: the mean over all played frames, each counted once."""
+        return float(self.local_score.mean())
+
+
+class Judge:
+    """A model and its references, ready to assess recordings; safe to share between threads."""
+
+    def __init__(self, model: artifact.ModelFiles, known_references: tuple[Reference, ...], *, n_threads: int = 0) -> None:
+        self.manifest = model.manifest
+        self.references = known_references
+        self._session = _session(model.onnx, n_threads)
+        _refuse_other_contract(self._session, model.manifest)
+
+    @classmethod
+    def load(cls, model_root: Path, name: str, *, n_threads: int = 0) -> "Judge":
+        """Read the model `name` and the references under `model_root`.
+
+        Parameters
+        ----------
+        model_root : folder that holds `<name>/manifest.json` and `references/references.json`
+        name : of the architecture, "pdr" or "apr"
+        n_threads : of the network; 0 takes every core
+
+        Raises
+        ------
+        ModelError
+            If a file is missing, damaged, or of another contract.
+        """
+        model = artifact.load(model_root / name)
+        return cls(model, references.load(model_root / "references" / "references.json"), n_threads=n_threads)
+
+    def assess(
+        self, source: AudioSource, *, piece: str | None = None, reference_names: tuple[str, ...] | None = None
+    ) -> Assessment:
+        """Rate a recording and compare it with the references.
+
+        Parameters
+        ----------
+        source : path, or seekable binary file
+        piece : compare with the references of this piece only
+        reference_names : compare with these references only
+
+        Raises
+        ------
+        RecordingError
+            If the recording cannot be judged.
+        RequestError
+            If the piece or a reference is unknown.
+        """
+        chosen = references.select(
+            self.references, model_sha256=self.manifest.sha256, piece=piece, names=reference_names
+        )
+        return self.assessment(self.hear(source), chosen)
+
+    def compare(self, first: AudioSource, second: AudioSource) -> PairAssessment:
+        """Say which of two recordings is played better.
+
+        Raises
+        ------
+        RecordingError
+            If either cannot be judged.
+        """
+        assessments = [self.assess(source) for source in (first, second)]
+        return self.pair_assessment(*assessments)
+
+    def pair_assessment(self, first: Assessment, second: Assessment) -> PairAssessment:
+        """Say which of two assessed recordings is played better."""
+        calibration = self.manifest.calibration
+        return PairAssessment(
+            outcome=calibration.outcome(first.score, second.score),
+            p_better=calibration.p_better(first.score, second.score),
+            first=first,
+            second=second,
+        )
+
+    def hear(self, source: AudioSource) -> Hearing:
+        """Decode a recording and run the network over all that was played.
+
+        Raises
+        ------
+        RecordingError
+            If the recording cannot be judged.
+        """
+        config = self.manifest.features
+        decoding = audio.Decoding()
+        blocks = audio.stream(source, sample_rate=config.sample_rate, decoding=decoding)
+        mel = features.mel_frames(blocks, config)
+        start, stop = segments.played_span(mel)
+        snippet_frames = self.manifest.segments.snippet_frames(config)
+        segments.refuse_too_short(stop - start, snippet_frames, config, decoding.duration_s)
+        played = features.normalise(mel[start:stop], config)
+        starts = segments.dense_starts(
+            len(played), snippet_frames, round(self.manifest.segments.hop_s * config.frames_per_s)
+        )
+        scores, attention = self._run(played, starts, snippet_frames)
+        return Hearing(
+            recording=RecordingFacts(
+                duration_s=decoding.duration_s,
+                played_from_s=start / config.frames_per_s,
+                played_to_s=min(stop / config.frames_per_s, decoding.duration_s),
+                codec=decoding.codec,
+                sample_rate=decoding.source_sample_rate,
+                channels=decoding.channels,
+            ),
+            features=played,
+            frames_per_s=config.frames_per_s,
+            starts=starts,
+            snippet_frames=snippet_frames,
+            snippet_scores=scores,
+            local_score=_mean_over_snippets(np.repeat(scores[:, None], snippet_frames, axis=1), starts, len(played)),
+            local_attention=_mean_over_snippets(attention, starts, len(played)),
+            damaged_packets=decoding.damaged_packets,
+        )
+
+    def assessment(self, hearing: Hearing, chosen: tuple[Reference, ...]) -> Assessment:
+        """Put what was heard into ratings, passages and comparisons."""
+        calibration = self.manifest.calibration
+        timeline = tuple(self._timeline(hearing))
+        local_scores = hearing.snippet_scores[:: max(1, round(self.manifest.segments.snippet_s / self.manifest.segments.hop_s))]
+        score = hearing.score
+        rating = calibration.rating(score)
+        comparisons = tuple(self._comparison(score, reference) for reference in chosen)
+        strongest, weakest = self._standout_passages(hearing)
+        return Assessment(
+            model=ModelIdentity(name=self.manifest.name, version=self.manifest.version, sha256=self.manifest.sha256),
+            recording=hearing.recording,
+            score=score,
+            rating=rating,
+            rating_interval=calibration.rating_interval(local_scores, score),
+            level=calibration.level(rating),
+            timeline=timeline,
+            strongest=strongest,
+            weakest=weakest,
+            comparisons=comparisons,
+            rank=Rank(better_than=sum(c.outcome == "better" for c in comparisons), of=len(comparisons)),
+            warnings=tuple(_warnings(hearing)),
+        )
+
+    def _run(
+        self, played: Frames, starts: Starts, snippet_frames: int
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        scores, attention = [], []
+        for first in range(0, len(starts), SNIPPETS_PER_RUN):
+            snippets = segments.cut(played, starts[first : first + SNIPPETS_PER_RUN], snippet_frames)
+            outputs: Any = self._session.run(artifact.OUTPUT_NAMES, {artifact.INPUT_NAME: np.ascontiguousarray(snippets)})
+            scores.append(outputs[0])
+            attention.append(_per_frame(outputs[1], snippet_frames))
+        return np.concatenate(scores).astype(np.float64), np.concatenate(attention)
+
+    def _timeline(self, hearing: Hearing) -> Iterator[TimelinePoint]:
+        n_frames = len(hearing.local_score)
+        n_points = max(1, round(n_frames / hearing.frames_per_s / self.manifest.segments.hop_s))
+        edges = np.round(np.linspace(0, n_frames, n_points + 1)).astype(int)
+        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+            yield TimelinePoint(
+                start_s=_second(hearing, start),
+                end_s=_second(hearing, stop),
+                rating=self.manifest.calibration.rating(float(hearing.local_score[start:stop].mean())),
+                attention=float(hearing.local_attention[start:stop].mean()),
+            )
+
+    def _standout_passages(self, hearing: Hearing) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]:
+        """Strongest and weakest snippets, none overlapping another; a third of the recording each at most."""
+        n_each = min(N_STANDOUT_PASSAGES, len(hearing.local_score) // hearing.snippet_frames // 3)
+        order = np.argsort(hearing.snippet_scores, kind="stable")
+        taken: list[int] = []
+        weakest = self._pick(hearing, order, n_each, taken)
+        strongest = self._pick(hearing, order[::-1], n_each, taken)
+        return strongest, weakest
+
+    def _pick(self, hearing: Hearing, order: npt.NDArray[np.int64], n: int, taken: list[int]) -> tuple[Passage, ...]:
+        picked: list[Passage] = []
+        for k in order:
+            start = int(hearing.starts[k])
+            if len(picked) == n:
+                break
+            if all(abs(start - other) >= hearing.snippet_frames for other in taken):
+                taken.append(start)
+                picked.append(
+                    Passage(
+                        start_s=_second(hearing, start),
+                        end_s=_second(hearing, start + hearing.snippet_frames),
+                        rating=self.manifest.calibration.rating(float(hearing.snippet_scores[k])),
+                    )
+                )
+        return tuple(picked)
+
+    def _comparison(self, score: float, reference: Reference) -> Comparison:
+        calibration = self.manifest.calibration
+        other = reference.scores[self.manifest.sha256]
+        return Comparison(
+            reference=ReferenceIdentity(
+                name=reference.name,
+                title=reference.title,
+                piece=reference.piece,
+                level=reference.level,
+                rating=calibration.rating(other),
+            ),
+            outcome=calibration.outcome(score, other),
+            p_better=calibration.p_better(score, other),
+        )
+
+
+def _session(onnx: bytes, n_threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # arm64 Lambda hides its CPU topology, and onnxruntime warns of that each time
+    return ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+
+
+def _refuse_other_contract(session: ort.InferenceSession, manifest: artifact.Manifest) -> None:
+    snippet_shape = [manifest.segments.snippet_frames(manifest.features), manifest.features.n_features]
+    inputs = {node.name: list(node.shape[1:]) for node in session.get_inputs()}
+    outputs = {node.name for node in session.get_outputs()}
+    if inputs != {artifact.INPUT_NAME: snippet_shape} or not outputs.issuperset(artifact.OUTPUT_NAMES):
+        raise ModelContractError(
+            f"the graph takes {inputs} and gives {sorted(outputs)}; the manifest promises "
+            f"{{'{artifact.INPUT_NAME}': {snippet_shape}}} and {sorted(artifact.OUTPUT_NAMES)}"
+        )
+
+
+def _per_frame(attention: npt.NDArray[np.float32], snippet_frames: int) -> npt.NDArray[np.float64]:
+    """Attention over the network's time steps, spread over frames: (K, T') -> (K, S), mean 1 in each row."""
+    steps = attention.shape[1]
+    index = np.minimum(np.arange(snippet_frames) * steps // snippet_frames, steps - 1)
+    spread = attention.astype(np.float64)[:, index]
+    return spread / np.maximum(spread.mean(axis=1, keepdims=True), 1e-12)  # type: ignore[no-any-return]
+
+
+def _mean_over_snippets(values: npt.NDArray[np.float64], starts: Starts, n_frames: int) -> npt.NDArray[np.float64]:
+    """Mean per frame of what the snippets covering it say: (K, S) -> (T,)."""
+    total = np.zeros(n_frames)
+    count = np.zeros(n_frames)
+    for start, row in zip(starts, values, strict=True):
+        total[start : start + len(row)] += row
+        count[start : start + len(row)] += 1
+    return total / count
+
+
+def _second(hearing: Hearing, frame: int) -> float:
+    return round(hearing.recording.played_from_s + frame / hearing.frames_per_s, 2)
+
+
+def _warnings(hearing: Hearing) -> Iterator[Notice]:
+    if hearing.damaged_packets:
+        yield Notice(
+            code="damaged_audio",
+            message=f"{hearing.damaged_packets} damaged pieces of the file were skipped; send an undamaged copy to be sure",
+        )
+    played_s = hearing.recording.played_to_s - hearing.recording.played_from_s
+    if played_s < 20:
+        yield Notice(
+            code="short_recording",
+            message=f"only {played_s:.0f} s were played; 20 s or more give a surer rating",
+        )

@@ -1,0 +1,27 @@
+"""`pkai-train`: one command for each step from data to model."""
+
+import argparse
+import importlib
+import logging
+import sys
+
+# Step -> the module whose `add_arguments(parser)` and `run(args) -> int` do it; imported only when it is called for.
+STEPS = {
+    "ladder": ("training.commands.ladder", "build and render the skill ladder"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one step; 0 if all went well, 1 if something failed, 2 for usage."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    parser = argparse.ArgumentParser(prog="pkai-train", description=__doc__)
+    parser.add_argument("step", choices=STEPS, metavar="STEP", help="; ".join(f"{k}: {v[1]}" for k, v in STEPS.items()))
+    args, rest = parser.parse_known_args(argv)
+    module = importlib.import_module(STEPS[args.step][0])
+    step_parser = argparse.ArgumentParser(prog=f"pkai-train {args.step}", description=STEPS[args.step][1])
+    module.add_arguments(step_parser)
+    return int(module.run(step_parser.parse_args(rest)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

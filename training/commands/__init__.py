@@ -1,0 +1,1 @@
+"""The steps of `pkai-train`, one module each."""
