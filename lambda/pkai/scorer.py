@@ -302,7 +302,7 @@ def _mean_over_snippets(values: npt.NDArray[np.float64], starts: Starts, n_frame
 
 
 def _second(hearing: Hearing, frame: int) -> float:
-    return round(hearing.recording.played_from_s + frame / hearing.frames_per_s, 2)
+    return round(hearing.recording.played_from_s + float(frame) / hearing.frames_per_s, 2)
 
 
 def _warnings(hearing: Hearing) -> Iterator[Notice]:
