@@ -52,8 +52,13 @@ def write(root: Path, *, name: str = "pdr", segments: SegmentConfig | None = Non
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     references = [
-        {"name": f"elise-{level}", "title": f"Für Elise, {level}", "piece": "fur-elise", "level": level,
-         "scores": {sha256: score}}
+        {
+            "name": f"elise-{level}",
+            "title": f"Für Elise, {level}",
+            "piece": "fur-elise",
+            "level": level,
+            "scores": {sha256: score},
+        }
         for level, score in (("beginner", -1.5), ("intermediate", -1.0), ("expert", -0.5))
     ]
     (root / "references").mkdir(exist_ok=True)

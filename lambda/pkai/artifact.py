@@ -66,7 +66,9 @@ def load(folder: Path) -> ModelFiles:
     except OSError as err:
         raise ModelContractError(f"model folder {folder} lacks {Path(err.filename or '').name}") from err
     except (KeyError, TypeError, ValueError) as err:
-        raise ModelContractError(f"{folder / 'manifest.json'} is not a manifest of schema {SCHEMA_VERSION}: {err}") from err
+        raise ModelContractError(
+            f"{folder / 'manifest.json'} is not a manifest of schema {SCHEMA_VERSION}: {err}"
+        ) from err
     found = hashlib.sha256(onnx).hexdigest()
     if found != manifest.sha256:
         raise ModelIntegrityError(

@@ -68,7 +68,9 @@ class Hearing:
 class Judge:
     """A model and its references, ready to assess recordings; safe to share between threads."""
 
-    def __init__(self, model: artifact.ModelFiles, known_references: tuple[Reference, ...], *, n_threads: int = 0) -> None:
+    def __init__(
+        self, model: artifact.ModelFiles, known_references: tuple[Reference, ...], *, n_threads: int = 0
+    ) -> None:
         self.manifest = model.manifest
         self.references = known_references
         self._session = _session(model.onnx, n_threads)
@@ -179,7 +181,9 @@ class Judge:
         """Put what was heard into ratings, passages and comparisons."""
         calibration = self.manifest.calibration
         timeline = tuple(self._timeline(hearing))
-        local_scores = hearing.snippet_scores[:: max(1, round(self.manifest.segments.snippet_s / self.manifest.segments.hop_s))]
+        local_scores = hearing.snippet_scores[
+            :: max(1, round(self.manifest.segments.snippet_s / self.manifest.segments.hop_s))
+        ]
         score = hearing.score
         rating = calibration.rating(score)
         comparisons = tuple(self._comparison(score, reference) for reference in chosen)
@@ -205,7 +209,9 @@ class Judge:
         scores, attention = [], []
         for first in range(0, len(starts), SNIPPETS_PER_RUN):
             snippets = segments.cut(played, starts[first : first + SNIPPETS_PER_RUN], snippet_frames)
-            outputs: Any = self._session.run(artifact.OUTPUT_NAMES, {artifact.INPUT_NAME: np.ascontiguousarray(snippets)})
+            outputs: Any = self._session.run(
+                artifact.OUTPUT_NAMES, {artifact.INPUT_NAME: np.ascontiguousarray(snippets)}
+            )
             scores.append(outputs[0])
             attention.append(_per_frame(outputs[1], snippet_frames))
         return np.concatenate(scores).astype(np.float64), np.concatenate(attention)
