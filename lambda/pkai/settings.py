@@ -1,0 +1,78 @@
+"""The environment, read once into values that are known to be sound.
+
+A plain dataclass and not pydantic: the command line reads these settings too, and should not wait for its import.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# Beside `lambda/` in a checkout; the image and an installed package say where theirs is with PKAI_MODEL_DIR.
+DEFAULT_MODEL_ROOT = Path(__file__).resolve().parents[2] / "model"
+DEFAULT_MODEL = "pdr"
+
+_MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How this installation of P-KAI is set up.
+
+    Attributes
+    ----------
+    model_root : folder of the models and the references, from PKAI_MODEL_DIR
+    model : name of the model that judges when a request names none, from PKAI_MODEL
+    buckets : the only S3 buckets that a request may name, from PKAI_BUCKETS, separated by commas
+    n_threads : of the network, from PKAI_THREADS; 0 takes every core
+    """
+
+    model_root: Path = DEFAULT_MODEL_ROOT
+    model: str = DEFAULT_MODEL
+    buckets: tuple[str, ...] = ()
+    n_threads: int = 0
+
+    def __post_init__(self) -> None:
+        if not _MODEL_NAME.fullmatch(self.model):
+            raise ValueError(f"PKAI_MODEL is {self.model!r}; it must be the name of a model folder, such as pdr")
+        for bucket in self.buckets:
+            if not _BUCKET_NAME.fullmatch(bucket):
+                raise ValueError(f"PKAI_BUCKETS holds {bucket!r}; it must be names of S3 buckets, separated by commas")
+        if self.n_threads < 0:
+            raise ValueError(f"PKAI_THREADS is {self.n_threads}; it must be 0 (every core) or more")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings from the environment; what is not set takes its default.
+
+        Raises
+        ------
+        ValueError
+            If a variable is set to something that cannot be right; the message names the variable.
+        """
+        return cls(
+            model_root=_folder(environ, "PKAI_MODEL_DIR"),
+            model=environ.get("PKAI_MODEL", DEFAULT_MODEL),
+            buckets=_names(environ.get("PKAI_BUCKETS", "")),
+            n_threads=_whole_number(environ, "PKAI_THREADS"),
+        )
+
+
+def _folder(environ: Mapping[str, str], variable: str) -> Path:
+    text = environ.get(variable)
+    if text == "":
+        raise ValueError(f"{variable} is empty; unset it or give the folder that holds the models")
+    return DEFAULT_MODEL_ROOT if text is None else Path(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",")) if text.strip() else ()
+
+
+def _whole_number(environ: Mapping[str, str], variable: str) -> int:
+    text = environ.get(variable, "0")
+    if not text.isdecimal():
+        raise ValueError(f"{variable} is {text!r}; it must be a whole number, 0 or more")
+    return int(text)

@@ -1,0 +1,47 @@
+"""The environment is read strictly, and a wrong value is named with what would be right."""
+
+from pathlib import Path
+
+import pytest
+
+from pkai.settings import DEFAULT_MODEL_ROOT, Settings
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_env({}) == Settings(model_root=DEFAULT_MODEL_ROOT, model="pdr", buckets=(), n_threads=0)
+
+
+def test_the_default_model_folder_is_the_one_of_the_checkout() -> None:
+    assert Path(__file__).resolve().parents[2] / "model" == DEFAULT_MODEL_ROOT
+
+
+def test_every_variable_is_read() -> None:
+    settings = Settings.from_env(
+        {"PKAI_MODEL_DIR": "elsewhere", "PKAI_MODEL": "apr", "PKAI_BUCKETS": "first, second.eu", "PKAI_THREADS": "2"}
+    )
+    assert settings == Settings(
+        model_root=Path("elsewhere"), model="apr", buckets=("first", "second.eu"), n_threads=2
+    )
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_no_buckets_are_no_buckets(text: str) -> None:
+    assert Settings.from_env({"PKAI_BUCKETS": text}).buckets == ()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("PKAI_MODEL_DIR", "", "PKAI_MODEL_DIR is empty; unset it"),
+        ("PKAI_MODEL", "", "PKAI_MODEL is ''; it must be the name of a model folder"),
+        ("PKAI_MODEL", "../secret", "PKAI_MODEL is '../secret'"),
+        ("PKAI_BUCKETS", "fine,,too", "PKAI_BUCKETS holds ''"),
+        ("PKAI_BUCKETS", "s3://uploads", "PKAI_BUCKETS holds 's3://uploads'; it must be names of S3 buckets"),
+        ("PKAI_THREADS", "two", "PKAI_THREADS is 'two'; it must be a whole number"),
+        ("PKAI_THREADS", "-1", "PKAI_THREADS is '-1'"),
+        ("PKAI_THREADS", "1.5", "PKAI_THREADS is '1.5'"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(variable: str, value: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message.replace(".", r"\.")):
+        Settings.from_env({variable: value})
