@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import tiny_model
 
 ROOT = Path(__file__).resolve().parent.parent

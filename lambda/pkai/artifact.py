@@ -82,7 +82,7 @@ def _parse(raw: dict[str, Any]) -> Manifest:
         raise ValueError(f"schema is {raw['schema']}")
     if set(raw["inputs"]) != {INPUT_NAME} or set(raw["outputs"]) != set(OUTPUT_NAMES):
         raise ValueError(f"inputs and outputs must be {INPUT_NAME} and {', '.join(OUTPUT_NAMES)}")
-    calibration = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["calibration"].items()}
+    calibration: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["calibration"].items()}
     return Manifest(
         name=raw["name"],
         version=raw["version"],

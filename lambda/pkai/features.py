@@ -136,7 +136,7 @@ def normalise(mel: Frames, config: FeatureConfig) -> Frames:
     -------
     (T, n_features) float32; log-mel lies in about -2.5..1
     """
-    reference = max(float(np.percentile(mel.sum(axis=1), 95)), np.finfo(np.float32).tiny)
+    reference = max(float(np.percentile(mel.sum(axis=1), 95)), float(np.finfo(np.float32).tiny))
     log_mel = np.log10(mel * np.float32(1 / reference) + np.float32(_LOG_FLOOR))
     log_mel *= np.float32(0.5)
     log_mel += np.float32(1.0)
@@ -173,7 +173,7 @@ def _filterbank_transposed(config: FeatureConfig) -> Frames:
 
 @lru_cache(maxsize=4)
 def _hann(n_fft: int) -> Frames:
-    return np.hanning(n_fft + 1)[:-1].astype(np.float32)  # periodic, as an STFT wants it
+    return cast(Frames, np.hanning(n_fft + 1)[:-1].astype(np.float32))  # periodic, as an STFT wants it
 
 
 @lru_cache(maxsize=4)
@@ -182,7 +182,7 @@ def _dct_basis(n_mels: int, n_mfcc: int) -> Frames:
     bands = np.arange(n_mels)[:, None] + 0.5
     basis = np.cos(np.pi / n_mels * bands * np.arange(n_mfcc)[None, :]) * np.sqrt(2 / n_mels)
     basis[:, 0] /= np.sqrt(2)
-    return basis.astype(np.float32)
+    return cast(Frames, basis.astype(np.float32))
 
 
 # Slaney's scale: linear up to 1 kHz (15 mel), then 27 logarithmic steps for each factor of 6.4.

@@ -1,5 +1,6 @@
 """The judge: a recording in, an assessment out."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,7 +221,7 @@ class Judge:
         n_frames = len(hearing.local_score)
         n_points = max(1, round(n_frames / hearing.frames_per_s / self.manifest.segments.hop_s))
         edges = np.round(np.linspace(0, n_frames, n_points + 1)).astype(int)
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        for start, stop in itertools.pairwise(edges):
             yield TimelinePoint(
                 start_s=_second(hearing, start),
                 end_s=_second(hearing, stop),
@@ -315,7 +316,7 @@ def _warnings(hearing: Hearing) -> Iterator[Notice]:
     if hearing.damaged_packets:
         yield Notice(
             code="damaged_audio",
-            message=f"{hearing.damaged_packets} damaged pieces of the file were skipped; send an undamaged copy to be sure",
+            message=f"{hearing.damaged_packets} damaged pieces of the file were skipped; send an undamaged copy",
         )
     played_s = hearing.recording.played_to_s - hearing.recording.played_from_s
     if played_s < 20:
