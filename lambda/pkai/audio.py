@@ -5,6 +5,7 @@ they come, so memory depends neither on the length of the recording nor on what 
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
@@ -14,6 +15,7 @@ import av.error
 import numpy as np
 import numpy.typing as npt
 
+from pkai import header
 from pkai.errors import (
     EmptyRecording,
     NoAudioStream,
@@ -31,7 +33,14 @@ MAX_DURATION_S = 20 * 60.0
 TRUNCATION_TOLERANCE_S = 1.0
 TRUNCATION_TOLERANCE_RATIO = 0.02
 # FFmpeg guesses the length of these from the bit rate, which proves nothing about a missing end.
-_GUESSED_LENGTH_FORMATS = frozenset({"aac", "mp3", "ac3", "eac3", "amr"})
+_GUESSED_LENGTH_FORMATS = frozenset({"aac", "ac3", "amr"})
+# What people record and keep. Left out are the formats that name other files or addresses to open (playlists,
+# concat scripts), and those that take any text or picture for a film.
+_FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
+)
+_OPEN_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+_MAX_DAMAGED_PACKETS_IN_A_ROW = 1000
 _SUPPORTED_HINT = "send MP3, M4A/AAC, WebM, Ogg, Opus, FLAC or WAV"
 
 
@@ -52,6 +61,8 @@ class Decoding:
     duration_s: float = 0.0
     damaged_packets: int = 0
     _claimed_s: float | None = field(default=None, repr=False)
+    _ends_s: float = field(default=0.0, repr=False)
+    _sound_packets: int = field(default=0, repr=False)
 
 
 def stream(
@@ -77,11 +88,12 @@ def stream(
     Raises
     ------
     RecordingNotFound, EmptyRecording, UnsupportedAudio, NoAudioStream
-        Before the first block.
+        Before the first block; UnsupportedAudio after the last, too, if hardly anything could be decoded.
     RecordingTooLong
         As soon as more than `max_duration_s` has been decoded.
     TruncatedRecording
-        After the last block, if the file ended well before its own header said.
+        If an MP4 lacks its index; else after the last block, if much less came than the file's own header promises.
+        A file whose header promises no length (a live WebM, a streamed WAV, ADTS) is taken as far as it goes.
     """
     state = decoding if decoding is not None else Decoding()
     _refuse_missing_or_empty(source)
@@ -92,7 +104,7 @@ def stream(
         state.codec = audio.codec_context.name
         state.channels = audio.codec_context.channels
         state.source_sample_rate = audio.codec_context.sample_rate
-        state._claimed_s = _claimed_duration_s(container, audio)
+        state._claimed_s = _claimed_duration_s(source, container, audio)
         n_samples = 0
         for block in _resampled(container, audio, sample_rate, state):
             n_samples += len(block)
@@ -102,7 +114,7 @@ def stream(
                     f"recording is longer than {max_duration_s / 60:g} min; send at most {max_duration_s / 60:g} min"
                 )
             yield block
-    if n_samples == 0:
+    if state.damaged_packets >= state._sound_packets:  # chance bytes look like a frame now and then
         raise UnsupportedAudio(f"no audio could be decoded from the file; {_SUPPORTED_HINT}")
     _refuse_truncated(state)
 
@@ -135,56 +147,110 @@ def _refuse_missing_or_empty(source: AudioSource) -> None:
 
 
 def _open(source: AudioSource) -> av.container.InputContainer:
+    name = str(source) if isinstance(source, Path) else source
     try:
-        return av.open(str(source) if isinstance(source, Path) else source, mode="r", metadata_errors="ignore")
+        return av.open(name, mode="r", metadata_errors="ignore", container_options=_OPEN_OPTIONS)
+    except av.error.PermissionError as err:
+        raise RecordingNotFound("the file may not be read; give yourself the right to read it") from err
     except (av.error.FFmpegError, ValueError) as err:
+        with _raw(source) as file:
+            if header.mp4_lacks_its_index(file):
+                raise TruncatedRecording(
+                    "the file breaks off before its index, so nothing of it can be read; send the whole file"
+                ) from err
         raise UnsupportedAudio(f"the file is not audio that can be read; {_SUPPORTED_HINT}") from err
+
+
+@contextmanager
+def _raw(source: AudioSource) -> Iterator[IO[bytes]]:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file
+    else:
+        position = source.tell()  # FFmpeg reads on from here
+        yield source
+        source.seek(position)
 
 
 def _resampled(
     container: av.container.InputContainer, audio: av.AudioStream, sample_rate: int, state: Decoding
 ) -> Iterator[Waveform]:
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate)
+    resampler: av.AudioResampler | None = None
+    layout = None
     for frame in _frames(container, audio, state):
         frame.pts = None  # timestamps of phones jump; samples are joined as they come
+        if layout != (frame.format.name, frame.layout.name, frame.sample_rate):  # joined files change midway
+            yield from _resample(resampler, None)
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate)
+            layout = (frame.format.name, frame.layout.name, frame.sample_rate)
+        yield from _resample(resampler, frame)
+    yield from _resample(resampler, None)
+
+
+def _resample(resampler: av.AudioResampler | None, frame: av.AudioFrame | None) -> Iterator[Waveform]:
+    """Mono blocks of a frame; of what the resampler still holds when there is no frame."""
+    if resampler is not None:
         for out in resampler.resample(frame):
-            yield cast(Waveform, out.to_ndarray()[0])
-    if state.source_sample_rate:
-        for out in resampler.resample(None):
             if out.samples:
                 yield cast(Waveform, out.to_ndarray()[0])
 
 
 def _frames(container: av.container.InputContainer, audio: av.AudioStream, state: Decoding) -> Iterator[Any]:
     packets = container.demux(audio)
-    while True:
+    damaged_in_a_row = 0
+    while damaged_in_a_row <= _MAX_DAMAGED_PACKETS_IN_A_ROW:
         try:
             packet = next(packets, None)
             if packet is None:
                 return
-            yield from packet.decode()
+            frames = packet.decode()
         except av.error.EOFError:
             return
         except av.error.FFmpegError:
             state.damaged_packets += 1
-            if state.damaged_packets > 1000 and state.duration_s == 0:
-                return
+            damaged_in_a_row += 1
+        else:
+            damaged_in_a_row = 0
+            state._sound_packets += bool(frames)
+            for frame in frames:
+                _note_end(frame, state)
+                yield frame
 
 
-def _claimed_duration_s(container: av.container.InputContainer, audio: av.AudioStream) -> float | None:
-    if _GUESSED_LENGTH_FORMATS.intersection(container.format.name.split(",")):
+def _note_end(frame: Any, state: Decoding) -> None:
+    """Keep the time at which the frame ends, for files that leave out what is silent."""
+    if frame.time is not None and frame.sample_rate:
+        state._ends_s = max(state._ends_s, frame.time + frame.samples / frame.sample_rate)
+
+
+def _claimed_duration_s(
+    source: AudioSource, container: av.container.InputContainer, audio: av.AudioStream
+) -> float | None:
+    """Length that the file's header promises, in seconds; None where it promises nothing."""
+    formats = set(container.format.name.split(","))
+    if formats & _GUESSED_LENGTH_FORMATS:
         return None
+    if "wav" in formats:
+        with _raw(source) as file:
+            return header.wav_duration_s(file)
+    if "mp3" in formats:
+        with _raw(source) as file:
+            frames = header.mp3_frames(file)
+        rate = audio.codec_context.sample_rate
+        samples_per_frame = 1152 if rate >= 32_000 else 576
+        return None if frames is None else frames * samples_per_frame / rate
     if audio.duration is not None and audio.time_base is not None:
         return float(audio.duration * audio.time_base)
-    return None if container.duration is None else container.duration / 1e6
+    # With a picture beside the sound, the container's length may be the picture's.
+    return container.duration / 1e6 if container.duration is not None and len(container.streams) == 1 else None
 
 
 def _refuse_truncated(state: Decoding) -> None:
     if state._claimed_s is None:
         return
-    missing_s = state._claimed_s - state.duration_s
+    missing_s = state._claimed_s - max(state.duration_s, state._ends_s)
     if missing_s > max(TRUNCATION_TOLERANCE_S, TRUNCATION_TOLERANCE_RATIO * state._claimed_s):
         raise TruncatedRecording(
-            f"the file ends at {state.duration_s:.1f} s but its header promises {state._claimed_s:.1f} s; "
+            f"only {state.duration_s:.1f} s of the {state._claimed_s:.1f} s that the header promises can be read; "
             "send the whole file"
         )
