@@ -309,7 +309,8 @@ def _mean_over_snippets(values: npt.NDArray[np.float64], starts: Starts, n_frame
 
 
 def _second(hearing: Hearing, frame: int) -> float:
-    return round(hearing.recording.played_from_s + float(frame) / hearing.frames_per_s, 2)
+    second = hearing.recording.played_from_s + float(frame) / hearing.frames_per_s
+    return round(min(second, hearing.recording.played_to_s), 2)
 
 
 def _warnings(hearing: Hearing) -> Iterator[Notice]:
