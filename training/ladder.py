@@ -1,0 +1,185 @@
+"""Build the skill ladder on disk: excerpts, their versions, renderings and features, in shards that can be resumed."""
+
+import hashlib
+import logging
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pkai import features, segments
+from pkai.features import FeatureConfig
+from training import conditions, excerpts, instruments
+from training.excerpts import ExcerptConfig, Source
+from training.instruments import Instrument
+from training.rendering import Renderer
+from training.skill_ladder import FAMILIES, LABEL_STEP_S, degrade, draw_flaws
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderConfig:
+    """How large the ladder is and how far down it goes.
+
+    Attributes
+    ----------
+    n_shards, excerpts_per_shard : their product is the number of excerpts
+    n_versions : of each excerpt; the first has no flaw
+    worst : greatest severity drawn
+    longest_s : versions are cut there, so that a slow one does not outweigh its siblings
+    tempo_spread : standard deviation of the log of a tempo change that costs nothing
+    validation_share : share of the pieces that training never hears
+    seed : of everything drawn
+    """
+
+    n_shards: int = 24
+    excerpts_per_shard: int = 64
+    n_versions: int = 6
+    worst: float = 1.3
+    longest_s: float = 34.0
+    tempo_spread: float = 0.12
+    validation_share: float = 0.15
+    seed: int = 0
+    excerpts: ExcerptConfig = field(default_factory=ExcerptConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Versions of some excerpts.
+
+    Attributes
+    ----------
+    frames : (sum of lengths, M) float16 features, version after version
+    damage : (sum of label steps, F) float16, version after version
+    lengths, label_lengths : (V,) frames and label steps of each version
+    excerpt : (V,) which excerpt a version is of
+    pieces : (V,) name of the piece
+    severity : (V,) mean realised severity
+    """
+
+    frames: npt.NDArray[np.float16]
+    damage: npt.NDArray[np.float16]
+    lengths: npt.NDArray[np.int64]
+    label_lengths: npt.NDArray[np.int64]
+    excerpt: npt.NDArray[np.int64]
+    pieces: npt.NDArray[np.str_]
+    severity: npt.NDArray[np.float32]
+
+
+def is_validation(piece: str, share: float) -> bool:
+    """Whether a piece is kept from training; the same on every machine, whatever other pieces there are."""
+    digest = hashlib.sha256(piece.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32 < share
+
+
+def build(sources: tuple[Source, ...], folder: Path, cache: Path, config: LadderConfig, *, n_workers: int) -> None:
+    """Write shards to `folder` that are not there yet.
+
+    Parameters
+    ----------
+    sources : performances by experts
+    folder : for `train-*.npz` and `validation-*.npz`
+    cache : where sampled grands are kept
+    config : of the ladder
+    n_workers : processes
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    held_out = tuple(s for s in sources if is_validation(s.piece, config.validation_share))
+    trained = tuple(s for s in sources if not is_validation(s.piece, config.validation_share))
+    n_validation = max(1, round(config.n_shards * 0.08))
+    jobs = [
+        (folder / f"{part}-{index:03d}.npz", chosen, cache, config, (config.seed, part == "validation", index))
+        for part, chosen, count in (("validation", held_out, n_validation), ("train", trained, config.n_shards))
+        for index in range(count)
+    ]
+    missing = [job for job in jobs if not job[0].is_file()]
+    logger.info("ladder: %d shards, %d to do", len(jobs), len(missing))
+    with multiprocessing.get_context("spawn").Pool(n_workers) as pool:
+        for path in pool.imap_unordered(_build_shard, missing):
+            logger.info("ladder: %s done", path.name)
+
+
+def read(folder: Path, part: str) -> list[Shard]:
+    """All shards of a part, "train" or "validation".
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    paths = sorted(folder.glob(f"{part}-*.npz"))
+    if not paths:
+        raise FileNotFoundError(f"{folder} holds no {part} shards; build the ladder first")
+    return [Shard(**dict(np.load(path))) for path in paths]
+
+
+def _build_shard(job: tuple[Path, tuple[Source, ...], Path, LadderConfig, tuple[int, bool, int]]) -> Path:
+    path, sources, cache, config, seed = job
+    rng = np.random.default_rng([int(part) for part in seed])
+    pianos = instruments.for_training(cache)
+    renderer = _renderer(config.features.sample_rate)
+    rows = [
+        (index, piece, *version)
+        for index in range(config.excerpts_per_shard)
+        for piece, *version in _versions(sources, config, pianos, renderer, rng)
+    ]
+    shard = {
+        "frames": np.concatenate([row[2] for row in rows]).astype(np.float16),
+        "damage": np.concatenate([row[3] for row in rows]).astype(np.float16),
+        "lengths": np.array([len(row[2]) for row in rows]),
+        "label_lengths": np.array([len(row[3]) for row in rows]),
+        "excerpt": np.array([row[0] for row in rows]),
+        "pieces": np.array([row[1] for row in rows]),
+        "severity": np.array([row[3].sum(axis=1).mean() for row in rows], np.float32),
+    }
+    partial = path.with_suffix(".partial.npz")
+    np.savez(partial, **shard)
+    partial.replace(path)
+    return path
+
+
+@lru_cache(maxsize=1)
+def _renderer(sample_rate: int) -> Renderer:
+    """The worker's own: loading the larger sound fonts takes seconds."""
+    return Renderer(sample_rate)
+
+
+def _versions(
+    sources: tuple[Source, ...],
+    config: LadderConfig,
+    pianos: tuple[Instrument, ...],
+    renderer: Renderer,
+    rng: np.random.Generator,
+) -> Iterator[tuple[str, npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    """Features and damage of each version of one new excerpt."""
+    piece, excerpt = excerpts.draw_from(sources, config.excerpts, rng)
+    steps = (np.arange(1, config.n_versions) - rng.random(config.n_versions - 1)) / (config.n_versions - 1)
+    for severity in (0.0, *(config.worst * steps)):
+        version = degrade(excerpt, draw_flaws(float(severity), rng), rng)
+        tempo = float(np.exp(config.tempo_spread * rng.standard_normal()))
+        piano = pianos[rng.integers(len(pianos))]
+        played_out = version.performance.stretched(tempo).excerpt(0.0, config.longest_s)
+        sound = renderer.render(played_out, piano, tuning_cents=float(rng.normal(0, 12)))
+        sound = conditions.record(sound, config.features.sample_rate, conditions.draw(rng), rng)
+        mel = features.mel_frames([sound], config.features)
+        start, stop = segments.played_span(mel)
+        played = features.normalise(mel[start:stop], config.features)
+        yield piece, played, _aligned(version.damage, tempo, start, stop, config.features)
+
+
+def _aligned(
+    damage: npt.NDArray[np.float32], tempo: float, start: int, stop: int, config: FeatureConfig
+) -> npt.NDArray[np.float32]:
+    """Damage over the played part of the recording in steps of LABEL_STEP_S: (F, n) -> (n', F)."""
+    n_steps = max(1, int(np.ceil((stop - start) / config.frames_per_s / LABEL_STEP_S)))
+    seconds = start / config.frames_per_s + (np.arange(n_steps) + 0.5) * LABEL_STEP_S
+    index = np.clip((seconds / tempo / LABEL_STEP_S).astype(int), 0, damage.shape[1] - 1)
+    aligned = damage[:, index].T
+    assert aligned.shape == (n_steps, len(FAMILIES))  # noqa: S101 - what training indexes by
+    return np.ascontiguousarray(aligned)

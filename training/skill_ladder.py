@@ -1,0 +1,421 @@
+"""The skill ladder: an expert's performance made worse on purpose, by known amounts at known places.
+
+Nobody can label enough recordings by hand, but everybody agrees that a performance got worse when notes were missed,
+rhythms bent and pauses cut in. So versions of one excerpt, each with more flaws than the last, teach the judge.
+A flaw of amount 1 is what a struggling learner does; the sizes follow studies of practising and of expressive timing:
+
+- tempo, drift, local unevenness: Palmer, Music performance, Annual Review of Psychology 48 (1997); sight readers slow
+  down and lose the pulse (Wristen, Cognition and motor execution in piano sight-reading, 2005)
+- jitter and chord spread: asynchrony within expert chords is 7 to 20 ms (Goebl, JASA 110 (2001)), learners' several fold
+- rhythm: wrong note values in runs, as beginners halve, double and dot (Drake and Palmer, Music Perception 10 (1993))
+- hesitation, stumble and restart: pauses before hard places and repeated beats (Drake and Palmer, Skill acquisition in
+  music performance, Cognition 74 (2000))
+- wrong, missed and extra notes: neighbours of the written pitch (Repp, The art of inaccuracy, Music Perception 14 (1996))
+- loudness: uneven touch, flattened phrases, a left hand that drowns the melody (Repp, JASA 99 (1996))
+- articulation and pedal: choppy or smeared tones, blurred or missing pedal (Repp, JASA 97 (1995); Psych. of Music 24 (1996))
+
+Differences from teaching practice: the kinds are drawn independently, while in people they go together; a judge that
+has met them apart can tell them apart.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from training.performance import NOTE_DTYPE, PEDAL_DTYPE, Notes, Performance
+
+FAMILIES = ("timing", "tempo", "notes", "dynamics", "articulation", "pedal", "hesitation")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of flaw: the family it is told to people as, and its share of the whole severity."""
+
+    family: str
+    weight: float
+
+
+KINDS = {
+    "tempo": Kind("tempo", 0.10),
+    "drift": Kind("tempo", 0.06),
+    "unevenness": Kind("timing", 0.10),
+    "jitter": Kind("timing", 0.05),
+    "chord_spread": Kind("timing", 0.03),
+    "rhythm": Kind("timing", 0.12),
+    "hesitation": Kind("hesitation", 0.13),
+    "stumble": Kind("hesitation", 0.09),
+    "wrong": Kind("notes", 0.08),
+    "missed": Kind("notes", 0.05),
+    "extra": Kind("notes", 0.04),
+    "loudness": Kind("dynamics", 0.06),
+    "balance": Kind("dynamics", 0.03),
+    "articulation": Kind("articulation", 0.04),
+    "pedal": Kind("pedal", 0.02),
+}
+_MOST_OF_ONE_KIND = 2.5
+_P_KIND_PRESENT = 0.6
+
+LABEL_STEP_S = 0.5
+# Onsets nearer than this are one cluster: a chord, or both hands together.
+_CLUSTER_S = 0.035
+# How far an event (a pause, a wrong note) is felt to colour what surrounds it.
+_EVENT_WIDTH_S = 2.0
+
+
+@dataclass(frozen=True)
+class Flaws:
+    """How much of each kind, and where.
+
+    Attributes
+    ----------
+    amounts : kind -> amount >= 0; 0 is flawless, 1 a struggling learner
+    focus : (start, stop) fractions of the excerpt that are damaged, or None for all of it
+    """
+
+    amounts: dict[str, float]
+    focus: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A performance with its flaws and their places.
+
+    Attributes
+    ----------
+    performance : as played
+    damage : (F, n) realised severity of each family of FAMILIES in steps of LABEL_STEP_S, weighted by
+        its kinds' shares, so that the sum over families is the severity at that time
+    """
+
+    performance: Performance
+    damage: npt.NDArray[np.float32]
+
+
+def draw_flaws(severity: float, rng: np.random.Generator) -> Flaws:
+    """Split a severity among randomly chosen kinds, in random proportions.
+
+    Parameters
+    ----------
+    severity : >= 0; the shares of the amounts add up to it, unless one kind would pass its cap
+    rng : random numbers
+
+    Returns
+    -------
+    Flaws; a quarter of them in one passage only
+    """
+    present = rng.random(len(KINDS)) < _P_KIND_PRESENT
+    present[rng.integers(len(KINDS))] = True
+    proportions = present * rng.uniform(0.2, 1.5, len(KINDS))
+    shares = np.array([kind.weight for kind in KINDS.values()])
+    amounts = np.minimum(severity * proportions / (shares @ proportions), _MOST_OF_ONE_KIND)
+    focus = None
+    if rng.random() < 0.25:
+        width = rng.uniform(0.25, 0.6)
+        start = rng.uniform(0, 1 - width)
+        focus = (start, start + width)
+    return Flaws(dict(zip(KINDS, amounts.tolist(), strict=True)), focus)
+
+
+def degrade(performance: Performance, flaws: Flaws, rng: np.random.Generator) -> Version:
+    """Play a performance again with flaws.
+
+    Parameters
+    ----------
+    performance : of an expert, starting near 0 s, at least one note
+    flaws : how much of what, where
+    rng : random numbers; the same make the same version
+    """
+    return _Replay(performance, flaws, rng).version()
+
+
+class _Replay:
+    """One performance on its way to a version: clusters get new times, then notes, touch and pedal change."""
+
+    def __init__(self, performance: Performance, flaws: Flaws, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.flaws = flaws
+        self.notes = performance.notes
+        self.pedal = performance.pedal
+        onsets = self.notes["onset_s"]
+        self.cluster = np.concatenate([[0], np.cumsum(np.diff(onsets) > _CLUSTER_S)]).astype(int)
+        self.n = int(self.cluster[-1]) + 1
+        self.first = np.searchsorted(self.cluster, np.arange(self.n))
+        self.last = np.append(self.first[1:], len(self.notes))
+        self.times = onsets[self.first]
+        end = max(performance.duration_s, float(self.times[-1]) + 0.3)
+        self.gaps = np.diff(np.append(self.times, end))
+        self.hard = _difficulty(self.notes, self.first, self.last)
+        self.events: list[tuple[float, str, float]] = []
+
+    def version(self) -> Version:
+        gaps = self._new_gaps()
+        visits, starts, gaps_played = self._walk(gaps)
+        notes = self._notes(visits, starts, gaps_played)
+        pedal = self._pedal(visits, starts, gaps_played)
+        played = Performance(notes, pedal)
+        return Version(played, self._damage(visits, starts, played.duration_s))
+
+    def amount(self, kind: str) -> npt.NDArray[np.float64]:
+        """Amount of a kind at each cluster, (n,)."""
+        whole = np.full(self.n, self.flaws.amounts[kind])
+        if self.flaws.focus is None or kind == "tempo":
+            return whole
+        place = (np.arange(self.n) + 0.5) / self.n
+        start, stop = self.flaws.focus
+        return np.where((place >= start) & (place < stop), whole, 0.0)
+
+    def _new_gaps(self) -> npt.NDArray[np.float64]:
+        rng = self.rng
+        log_gap = np.zeros(self.n)
+        too_fast = rng.random() < 0.12
+        log_gap += self.flaws.amounts["tempo"] * (-0.22 if too_fast else 0.42)
+        log_gap += 0.13 * self.amount("drift") * _autoregressive(self.n, 0.97, rng)
+        uneven = 0.20 * self.amount("unevenness") * np.sqrt(self.hard) * _autoregressive(self.n, 0.6, rng)
+        log_gap += np.clip(uneven, -1.0, 1.0)
+        log_gap += self._rhythm()
+        return self.gaps * np.exp(log_gap)
+
+    def _rhythm(self) -> npt.NDArray[np.float64]:
+        rng = self.rng
+        log_factor = np.zeros(self.n)
+        chance = 0.13 * self.amount("rhythm") * self.hard
+        i = 0
+        while i < self.n:
+            if rng.random() < chance[i]:
+                run = int(rng.integers(2, 6)) if rng.random() < 0.4 else 1
+                for k in range(i, min(i + run, self.n)):
+                    log_factor[k] = np.log(rng.choice([0.5, 0.67, 0.75, 1.33, 1.5, 2.0]))
+                i += run
+            i += 1
+        self.rhythm_bent = np.flatnonzero(log_factor)
+        return log_factor
+
+    def _walk(self, gaps: npt.NDArray[np.float64]) -> tuple[list[int], list[float], list[float]]:
+        """The order in which clusters are played, each with its time and the time until the next would come."""
+        pauses = self._pauses()
+        stumbles = self._stumbles()
+        visits: list[int] = []
+        starts: list[float] = []
+        now = float(self.times[0])
+        c = 0
+        while c < self.n:
+            if pauses[c] > 0:
+                now += pauses[c]
+                self.events.append((now - pauses[c] / 2, "hesitation", 1.0))
+                pauses[c] = 0.0
+            visits.append(c)
+            starts.append(now)
+            now += gaps[c]
+            if stumbles[c] and c > 0:
+                stumbles[c] = 0
+                now += self.rng.uniform(0.05, 0.5)
+                self.events.append((now, "stumble", 1.0))
+                c = max(0, c - int(self.rng.integers(1, 5))) if self.rng.random() < 0.9 else c
+            else:
+                c += 1
+        return visits, starts, [float(gaps[c]) for c in visits]
+
+    def _pauses(self) -> npt.NDArray[np.float64]:
+        rng = self.rng
+        pauses = np.zeros(self.n)
+        amount = self.amount("hesitation")
+        count = rng.poisson(3.2 * amount.mean() * np.sqrt(self.n / 100))
+        where = amount * self.hard**2
+        if count and where.sum() > 0:
+            places = rng.choice(self.n, size=count, p=where / where.sum())
+            pauses[places] = rng.uniform(0.12, 0.3, count) + rng.exponential(0.35, count)
+        return pauses
+
+    def _stumbles(self) -> npt.NDArray[np.int64]:
+        rng = self.rng
+        stumbles = np.zeros(self.n, dtype=np.int64)
+        amount = self.amount("stumble")
+        count = rng.poisson(1.5 * amount.mean() * np.sqrt(self.n / 60))
+        where = amount * self.hard
+        if count and where.sum() > 0:
+            stumbles[rng.choice(self.n, size=count, p=where / where.sum())] = 1
+        return stumbles
+
+    def _notes(self, visits: list[int], starts: list[float], gaps: list[float]) -> Notes:
+        rng = self.rng
+        velocities = self._velocities()
+        length_factors = self._length_factors()
+        missed, wrong, extra = (self.amount(kind) * self.hard for kind in ("missed", "wrong", "extra"))
+        jitter = 0.045 * self.amount("jitter") + 0.004 * (self.flaws.amounts["jitter"] > 0)
+        spread = 0.022 * self.amount("chord_spread") + 0.002 * (self.flaws.amounts["chord_spread"] > 0)
+        rows: list[tuple[float, float, int, int]] = []
+        for v, c in enumerate(visits):
+            late = jitter[c] * rng.standard_normal()
+            for i in range(self.first[c], self.last[c]):
+                _, duration, pitch, _ = self.notes[i].item()
+                lead = float(self.notes["onset_s"][i] - self.times[c])
+                onset = max(0.0, starts[v] + lead + late + spread[c] * rng.standard_normal())
+                length = max(0.04, self._length(v, c, lead, duration, visits, starts, gaps) * length_factors[c])
+                velocity = int(velocities[i])
+                if rng.random() < 0.035 * missed[c]:
+                    self.events.append((onset, "missed", 1.0))
+                    continue
+                if rng.random() < 0.045 * wrong[c]:
+                    slip = int(rng.choice([-2, -1, 1, 2]))
+                    self.events.append((onset, "wrong", 1.0))
+                    if rng.random() < 1 / 3:  # corrected at once
+                        rows.append((onset, 0.12, _on_keys(pitch + slip), velocity))
+                        onset += rng.uniform(0.12, 0.3)
+                    else:
+                        pitch = _on_keys(pitch + slip)
+                elif rng.random() < 0.04 * extra[c]:
+                    self.events.append((onset, "extra", 1.0))
+                    slip = int(rng.choice([-2, -1, 1, 2]))
+                    rows.append(
+                        (onset + rng.uniform(0, 0.05), 0.6 * length, _on_keys(pitch + slip), max(1, velocity - 12))
+                    )
+                rows.append((onset, length, pitch, velocity))
+        if not rows:
+            rows.append((0.0, 0.2, 60, 40))
+        rows.sort()
+        return np.array(rows, NOTE_DTYPE)
+
+    def _length(
+        self, v: int, c: int, lead: float, duration: float, visits: list[int], starts: list[float], gaps: list[float]
+    ) -> float:
+        """Length of a note in the new time: it ends where its old end falls, or where the player broke off."""
+        old_end = self.times[c] + lead + duration
+        k = int(np.searchsorted(self.times, old_end, side="right")) - 1 - c
+        run = 0
+        while run < k and v + run + 1 < len(visits) and visits[v + run + 1] == visits[v + run] + 1:
+            run += 1
+        at = v + run
+        if run < k:
+            end = starts[at] + gaps[at]
+        else:
+            end = starts[at] + (old_end - self.times[c + k]) / self.gaps[c + k] * gaps[at]
+        return float(end - starts[v] - lead)
+
+    def _velocities(self) -> npt.NDArray[np.float64]:
+        rng = self.rng
+        velocity = self.notes["velocity"].astype(float)
+        uneven = self.amount("loudness")[self.cluster]
+        smooth = _moving_mean(velocity, 12)
+        flattened = np.minimum(0.85 * uneven, 0.95)
+        velocity = velocity - flattened * (smooth - velocity.mean())
+        velocity += (9.0 * uneven + 1.5 * (uneven > 0)) * rng.standard_normal(len(velocity))
+        left = self.notes["pitch"] < np.median(self.notes["pitch"]) - 3
+        velocity += 9.0 * self.amount("balance")[self.cluster] * np.where(left, 1.0, -0.5)
+        return np.clip(np.round(velocity), 8, 127)
+
+    def _length_factors(self) -> npt.NDArray[np.float64]:
+        rng = self.rng
+        amount = self.amount("articulation")
+        choppy = rng.random() < 0.6
+        target = np.log(0.45) if choppy else np.log(rng.uniform(1.3, 1.7))
+        return np.exp(amount * target * np.exp(0.3 * rng.standard_normal(self.n)))
+
+    def _pedal(self, visits: list[int], starts: list[float], gaps: list[float]) -> Notes:
+        moved = self._moved_pedal(visits, starts, gaps)
+        amount = self.flaws.amounts["pedal"]
+        rng = self.rng
+        manner = rng.choice(["none", "blurred", "dropped"])
+        strength = min(1.0, 0.75 * amount)
+        if amount == 0:
+            return moved
+        if len(moved) == 0 or manner == "blurred":
+            return _blurred(moved, starts[-1], strength, rng)
+        if manner == "none" and strength > 0.5:
+            return moved[:0]
+        keep = (moved["value"] < 64) | (rng.random(len(moved)) >= strength)
+        return moved[keep]
+
+    def _moved_pedal(self, visits: list[int], starts: list[float], gaps: list[float]) -> Notes:
+        if len(self.pedal) == 0:
+            return np.empty(0, PEDAL_DTYPE)
+        at = np.clip(np.searchsorted(self.times, self.pedal["time_s"], side="right") - 1, 0, self.n - 1)
+        fraction = np.clip((self.pedal["time_s"] - self.times[at]) / self.gaps[at], 0, 1)
+        rows = [
+            (starts[v] + float(fraction[j]) * gaps[v], int(self.pedal["value"][j]))
+            for v, c in enumerate(visits)
+            for j in range(*np.searchsorted(at, [c, c + 1]))
+        ]
+        return np.array(sorted(rows), PEDAL_DTYPE)
+
+    def _damage(self, visits: list[int], starts: list[float], duration_s: float) -> npt.NDArray[np.float32]:
+        n_steps = max(1, int(np.ceil(duration_s / LABEL_STEP_S)))
+        steps = (np.arange(n_steps) + 0.5) * LABEL_STEP_S
+        cluster_at = np.array(visits)[np.clip(np.searchsorted(starts, steps, side="right") - 1, 0, len(visits) - 1)]
+        damage = np.zeros((len(FAMILIES), n_steps))
+        counted = self._expected_per_s(duration_s)
+        for kind, about in KINDS.items():
+            row = FAMILIES.index(about.family)
+            if kind in counted:
+                times = [time for time, event, _ in self.events if event == kind]
+                if kind == "rhythm":
+                    times = [
+                        start for c, start in zip(visits, starts, strict=True) if c in set(self.rhythm_bent.tolist())
+                    ]
+                level = _density(np.array(times), steps) / counted[kind]
+                damage[row] += about.weight * np.minimum(level, 2 * _MOST_OF_ONE_KIND)
+            else:
+                damage[row] += about.weight * self.amount(kind)[cluster_at]
+        return damage.astype(np.float32)
+
+    def _expected_per_s(self, duration_s: float) -> dict[str, float]:
+        """Events in a second that amount 1 leads to, for the kinds that come as events."""
+        n_notes = len(self.notes)
+        counts = {
+            "rhythm": 0.13 * self.n * 1.5,
+            "hesitation": 3.2 * np.sqrt(self.n / 100),
+            "stumble": 1.5 * np.sqrt(self.n / 60),
+            "wrong": 0.045 * n_notes,
+            "missed": 0.035 * n_notes,
+            "extra": 0.04 * n_notes,
+        }
+        return {kind: count / duration_s for kind, count in counts.items()}
+
+
+def _difficulty(notes: Notes, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """How hard each cluster is to hit, mean 1: it grows with the leap to it and with the size of its chord."""
+    top = np.array([notes["pitch"][a:b].max() for a, b in zip(first, last, strict=True)], dtype=float)
+    leap = np.abs(np.diff(top, prepend=top[0]))
+    raw = 0.5 + 0.08 * np.minimum(leap, 14) + 0.2 * (last - first - 1)
+    return np.asarray(raw / raw.mean())
+
+
+def _autoregressive(n: int, rho: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """First-order autoregressive noise of unit variance."""
+    noise = rng.standard_normal(n)
+    values = np.empty(n)
+    values[0] = noise[0]
+    for i in range(1, n):
+        values[i] = rho * values[i - 1] + np.sqrt(1 - rho**2) * noise[i]
+    return values
+
+
+def _moving_mean(values: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:
+    ones = np.ones(width)
+    return np.asarray(np.convolve(values, ones, "same") / np.convolve(np.ones_like(values), ones, "same"))
+
+
+def _density(times: npt.NDArray[np.float64], steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Events a second about each step, each event spread over _EVENT_WIDTH_S."""
+    if len(times) == 0:
+        return np.zeros(len(steps))
+    near = np.maximum(0.0, 1 - np.abs(steps[:, None] - times[None, :]) / _EVENT_WIDTH_S)
+    return np.asarray(near.sum(axis=1) / _EVENT_WIDTH_S)
+
+
+def _blurred(pedal: Notes, end_s: float, strength: float, rng: np.random.Generator) -> Notes:
+    """Pedal whose changes come too seldom: lifts are left out, or long pedals laid over music that had none."""
+    if len(pedal):
+        return pedal[(pedal["value"] >= 64) | (rng.random(len(pedal)) >= strength)]
+    rows: list[tuple[float, int]] = []
+    now = 0.0
+    while now < end_s:
+        held = rng.uniform(1.5, 5.0)
+        if rng.random() < strength:
+            rows += [(now, 127), (now + held, 0)]
+        now += held + 0.2
+    return np.array(rows, PEDAL_DTYPE)
+
+
+def _on_keys(pitch: int) -> int:
+    return min(108, max(21, pitch))
