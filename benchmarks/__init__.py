@@ -1,1 +1,1 @@
-"""How fast and how small P-KAI is, beside the design that it replaces; numbers are printed and recorded, never asserted."""
+"""How fast and how small P-KAI is, beside the design that it replaces: printed and recorded, never asserted."""
