@@ -19,6 +19,18 @@ class RequestError(PkaiError):
     code = "invalid_request"
 
 
+class RequestTooLarge(RequestError):
+    """The body of the request is over the limit; large recordings go by way of S3."""
+
+    code = "request_too_large"
+
+
+class LocationNotAllowed(RequestError):
+    """The request names a bucket that is not among those of this installation."""
+
+    code = "location_not_allowed"
+
+
 class RecordingError(PkaiError):
     """The recording cannot be judged, for a reason that its sender can mend."""
 
@@ -65,6 +77,12 @@ class SilentRecording(RecordingError):
     """Nothing can be heard in the recording."""
 
     code = "silent_recording"
+
+
+class RecordingTooLarge(RecordingError):
+    """The recording has more bytes than are read."""
+
+    code = "recording_too_large"
 
 
 class RecordingNotFound(RecordingError):

@@ -1,0 +1,155 @@
+"""What is sent and what is answered: the request, the assessment and the error as plain JSON values."""
+
+import binascii
+import json
+from base64 import b64decode
+from functools import lru_cache
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import model_validator as validates_model
+from pydantic_core import ErrorDetails
+
+from pkai.assessment import Assessment
+from pkai.errors import ModelContractError, PkaiError, RequestError, RequestTooLarge
+
+# Lambda's own limit for a request; what is longer never reaches the handler on AWS.
+MAX_BODY_BYTES = 6 * 1024 * 1024
+MAX_S3_KEY_BYTES = 1024
+EXAMPLE = 'send {"audio": {"base64": "…"}} or {"audio": {"s3": "s3://bucket/key"}}'
+_ONE_SOURCE = f"audio needs exactly one of base64 and s3; {EXAMPLE}"
+_N_PROBLEMS_TOLD = 3
+
+
+def _s3_uri(text: str) -> str:
+    bucket, _, key = text.removeprefix("s3://").partition("/")
+    if not text.startswith("s3://") or not bucket or not 0 < len(key.encode()) <= MAX_S3_KEY_BYTES:
+        raise ValueError(f"must be s3://bucket/key with a key of 1 to {MAX_S3_KEY_BYTES} bytes")
+    return text
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+S3Uri = Annotated[str, AfterValidator(_s3_uri)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Audio(_Request):
+    """Where the recording is: in the request itself, or in S3."""
+
+    base64: str | None = None
+    s3: S3Uri | None = None
+
+    @validates_model(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.base64 is None) == (self.s3 is None):
+            raise ValueError(_ONE_SOURCE)
+        return self
+
+
+class AssessmentRequest(_Request):
+    """A recording to assess, what to compare it with, and the model to ask."""
+
+    audio: Audio
+    piece: Name | None = None
+    references: list[Name] | None = None
+    model: Name | None = None
+
+
+class Problem(BaseModel):
+    """What went wrong: a stable code, a sentence for people, and the request to quote."""
+
+    code: str
+    message: str
+    request_id: str
+
+
+class ErrorAnswer(BaseModel):
+    """The body of every answer that is no assessment."""
+
+    error: Problem
+
+
+def parse(event: object) -> AssessmentRequest:
+    """Read a request.
+
+    Parameters
+    ----------
+    event : JSON value, of any shape
+
+    Raises
+    ------
+    RequestError
+        With every field that is wrong and what to send.
+    """
+    if not isinstance(event, dict):
+        raise RequestError(f"the request is not a JSON object; {EXAMPLE}")
+    try:
+        return AssessmentRequest.model_validate(event)
+    except ValidationError as err:
+        problems = err.errors(include_url=False, include_input=False)[:_N_PROBLEMS_TOLD]
+        raise RequestError("; ".join(_told(problem) for problem in problems)) from err
+
+
+def audio_bytes(base64: str) -> bytes:
+    """Decode the recording that a request carries; white space is passed over.
+
+    Raises
+    ------
+    RequestTooLarge
+        If the text is longer than the body of a request may be.
+    RequestError
+        If the text is not base64.
+    """
+    if len(base64) > MAX_BODY_BYTES:
+        limit_mb = MAX_BODY_BYTES // 1024**2
+        raise RequestTooLarge(f"audio.base64 has over {limit_mb} MB; send larger recordings by way of S3: audio.s3")
+    try:
+        return b64decode("".join(base64.split()), validate=True)
+    except (binascii.Error, ValueError) as err:
+        raise RequestError(
+            "audio.base64 is not base64; send the bytes of the file in the standard alphabet, with padding"
+        ) from err
+
+
+def answer(assessment: Assessment) -> dict[str, Any]:
+    """Turn an assessment into plain JSON values.
+
+    Raises
+    ------
+    ModelContractError
+        If it holds a number that JSON cannot: NaN or an infinity.
+    """
+    plain: dict[str, Any] = _assessment_adapter().dump_python(assessment, mode="json")
+    try:
+        json.dumps(plain, allow_nan=False)
+    except ValueError as err:
+        raise ModelContractError("the model gave a value that is no finite number; put another model in place") from err
+    return plain
+
+
+def error_answer(error: PkaiError, request_id: str) -> dict[str, Any]:
+    """Tell an error to the one who asked."""
+    problem = Problem(code=error.code, message=str(error), request_id=request_id)
+    return ErrorAnswer(error=problem).model_dump(mode="json")
+
+
+@lru_cache(maxsize=1)
+def _assessment_adapter() -> TypeAdapter[Assessment]:
+    return TypeAdapter(Assessment)
+
+
+def _told(problem: ErrorDetails) -> str:
+    # Names that the caller made up are told in ASCII and in part: they may be endless, or no valid text at all.
+    path = ".".join(ascii(part)[1:-1][:60] if isinstance(part, str) else str(part) for part in problem["loc"])
+    if problem["type"] == "missing":
+        return f"{path} is missing; {EXAMPLE}"
+    if problem["type"] == "extra_forbidden":
+        known = Audio if problem["loc"][0] == "audio" else AssessmentRequest
+        return f"{path} is not known; the fields are {', '.join(known.model_fields)}"
+    if problem["type"] == "value_error":
+        reason = str(problem["ctx"]["error"])
+        return reason if reason == _ONE_SOURCE else f"{path} {reason}"
+    return f"{path}: {problem['msg']}; {EXAMPLE}"
