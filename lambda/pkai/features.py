@@ -78,7 +78,7 @@ def mel_filterbank(config: FeatureConfig) -> Frames:
     ----------
     Slaney, Auditory Toolbox, Technical Report 1998-010, Interval Research, 1998.
     """
-    edges_hz = _mel_to_hz(np.linspace(_hz_to_mel(config.fmin), _hz_to_mel(config.fmax), config.n_mels + 2))
+    edges_hz = _band_edges_hz(config)
     bins_hz = np.fft.rfftfreq(config.n_fft, 1 / config.sample_rate)
     widths = np.diff(edges_hz)
     ramps = edges_hz[:, None] - bins_hz[None, :]  # (M + 2, F)
@@ -87,6 +87,27 @@ def mel_filterbank(config: FeatureConfig) -> Frames:
     weights = np.maximum(0.0, np.minimum(rising, falling))
     weights *= (2.0 / (edges_hz[2:] - edges_hz[:-2]))[:, None]
     return cast(Frames, weights.astype(np.float32))
+
+
+def mel_centres_hz(config: FeatureConfig) -> npt.NDArray[np.float64]:
+    """Centre of each mel band: (M,) Hz, ascending; for the axis of a picture."""
+    return _band_edges_hz(config)[1:-1]
+
+
+def log_mel(features: Frames, config: FeatureConfig) -> Frames:
+    """Features as a log-mel spectrogram to look at.
+
+    Parameters
+    ----------
+    features : (T, n_features), as `normalise` gives them
+
+    Returns
+    -------
+    (T, M); of MFCC the smooth spectrum that the kept coefficients describe
+    """
+    if config.kind == "log-mel":
+        return features
+    return cast(Frames, features @ _dct_basis(config.n_mels, config.n_mfcc).T)
 
 
 def mel_frames(blocks: Iterable[Waveform], config: FeatureConfig) -> Frames:
@@ -164,6 +185,11 @@ def _mel_power(samples: Waveform, config: FeatureConfig) -> Frames:
     spectrum = np.fft.rfft(windows * _hann(config.n_fft), axis=1)  # (T, F) complex64
     power = spectrum.real**2 + spectrum.imag**2
     return cast(Frames, power @ _filterbank_transposed(config))
+
+
+def _band_edges_hz(config: FeatureConfig) -> npt.NDArray[np.float64]:
+    """Lower edge of the first band, the centres, and the upper edge of the last: (M + 2,)."""
+    return _mel_to_hz(np.linspace(_hz_to_mel(config.fmin), _hz_to_mel(config.fmax), config.n_mels + 2))
 
 
 @lru_cache(maxsize=4)
