@@ -60,6 +60,11 @@ class Settings:
         )
 
 
+def colour_is_welcome(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a terminal may be written to in colour: not if NO_COLOR is set (no-color.org) or the terminal is dumb."""
+    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
 def _folder(environ: Mapping[str, str], variable: str) -> Path:
     text = environ.get(variable)
     if text == "":

@@ -1,0 +1,110 @@
+"""The command line: `pkai score me.mp3`, or `python -m pkai score me.mp3`.
+
+Results go to standard output, everything else to standard error. The exit code is 0 if all went well, 1 if a
+recording could not be judged, 2 if the command itself was wrong.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pkai import __version__
+from pkai.errors import PkaiError, RequestError
+
+_INTERRUPTED = 130
+_PIPE_CLOSED = 141
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    parser = argparse.ArgumentParser(
+        prog="pkai", description="Listens to recordings of piano playing and says how skilled the playing is."
+    )
+    parser.add_argument("--version", action="version", version=f"pkai {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_score(commands)
+    _add_compare(commands)
+    _add_references(commands)
+    _add_invoke(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = build_parser().parse_args(argv)
+    from pkai import commands  # after parsing: a usage error or --help need not wait for numpy and onnxruntime
+
+    try:
+        return commands.run(arguments)
+    except RequestError as err:
+        sys.stderr.write(f"pkai: {err}\n")
+        return 2
+    except PkaiError as err:
+        sys.stderr.write(f"pkai: {err}\n")
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit, and would complain of the closed pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+
+
+def _add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("score", help="rate recordings and compare them with the references")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a recording: MP3, M4A, WebM, Ogg, FLAC…")
+    parser.add_argument("--piece", help="compare with the references of this piece only")
+    parser.add_argument("--references", type=_names, metavar="A,B", help="compare with these references only")
+    _add_model(parser)
+    _add_output(parser)
+
+
+def _add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("compare", help="say which of two recordings is played better")
+    parser.add_argument("files", nargs=2, type=Path, metavar="FILE", help="a recording")
+    _add_model(parser)
+    _add_output(parser)
+
+
+def _add_references(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("references", help="the reference performances")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="list them with their ratings")
+    _add_model(listing)
+    listing.add_argument("--json", action="store_true", help="one JSON line per reference")
+
+
+def _add_invoke(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("invoke", help="answer one event as the service does, in this process")
+    parser.add_argument("event", type=Path, metavar="EVENT.json", help="what the service would be sent")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", choices=("pdr", "apr"), help="the network that judges (default: PKAI_MODEL or pdr)")
+    models = "folder of models and references (default: PKAI_MODEL_DIR or model/)"
+    parser.add_argument("--model-dir", type=Path, metavar="DIR", help=models)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one line of JSON per answer, for programs")
+    parser.add_argument("--plot", type=_picture, metavar="OUT.png", help="draw a picture, too: .png, .pdf or .svg")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise argparse.ArgumentTypeError("give names separated by commas; `pkai references list` shows them")
+    return names
+
+
+def _picture(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise argparse.ArgumentTypeError(f"{text} must end in .png, .pdf or .svg")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

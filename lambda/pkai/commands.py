@@ -1,0 +1,221 @@
+"""What each command of the command line does. Recordings are taken one at a time, so memory stays flat."""
+
+import argparse
+import contextlib
+import dataclasses
+import importlib
+import io
+import json
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pkai import artifact, references, report
+from pkai.assessment import Assessment, PairAssessment, ReferenceIdentity
+from pkai.errors import RecordingError, RequestError
+from pkai.report import Named
+from pkai.settings import Settings, colour_is_welcome
+from pkai.terminal import MIN_WIDTH, Terminal, fit, printable
+
+if TYPE_CHECKING:
+    from pkai.plot import Canvas
+    from pkai.scorer import Hearing, Judge
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command that was parsed; returns the exit code.
+
+    Raises
+    ------
+    RequestError
+        If the command asks for what there is not: a piece, a reference, a place to write to.
+    ModelError
+        If the model cannot be used.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a title may have letters that the terminal has not
+    commands = {"score": _score, "compare": _compare, "references": _list_references, "invoke": _invoke}
+    return commands[arguments.command](arguments)
+
+
+def _score(arguments: argparse.Namespace) -> int:
+    if arguments.plot and len(arguments.files) > 1:
+        raise RequestError("--plot draws one recording; name one FILE, or use `pkai compare` for two")
+    with _canvas(arguments.plot) as canvas:
+        judge = _judge(arguments)
+        chosen = references.select(
+            judge.references,
+            model_sha256=judge.manifest.sha256,
+            piece=arguments.piece,
+            names=arguments.references,
+        )
+        terminal = _terminal()
+        scored = []
+        for path, hearing in _hearings(judge, arguments):
+            named = Named(name=_display_name(path, arguments.files), assessment=judge.assessment(hearing, chosen))
+            if canvas:
+                canvas.draw_recording(named, hearing, judge.manifest)
+            if arguments.json:
+                _write([json.dumps(_record(path, named.assessment))])
+            else:
+                _write(report.assessment_lines(named, terminal))
+            scored.append(named)
+        if len(scored) > 1 and not arguments.json:
+            _write(report.ranking_lines(scored, terminal))
+    return 0 if len(scored) == len(arguments.files) else 1
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    with _canvas(arguments.plot) as canvas:
+        judge = _judge(arguments)
+        chosen = references.select(judge.references, model_sha256=judge.manifest.sha256, piece=None, names=None)
+        heard = [(judge.assessment(hearing, chosen), hearing) for _, hearing in _hearings(judge, arguments)]
+        if len(heard) < 2:
+            return 1
+        (first, first_hearing), (second, second_hearing) = heard
+        pair = judge.pair_assessment(first, second)
+        first_name, second_name = (_display_name(path, arguments.files) for path in arguments.files)
+        if canvas:
+            named = (Named(name=first_name, assessment=first), Named(name=second_name, assessment=second))
+            canvas.draw_pair(pair, named, (first_hearing, second_hearing), judge.manifest)
+        if arguments.json:
+            records = [_record(path, one) for path, one in zip(arguments.files, (first, second), strict=True)]
+            _write([json.dumps(_pair_record(pair, *records))])
+        else:
+            _write(report.pair_lines(first_name, second_name, pair, _terminal()))
+    return 0
+
+
+def _list_references(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    manifest = artifact.load(settings.model_root / settings.model).manifest
+    known = references.load(settings.model_root / "references" / "references.json")
+    listed = [
+        ReferenceIdentity(
+            name=reference.name,
+            title=reference.title,
+            piece=reference.piece,
+            level=reference.level,
+            rating=manifest.calibration.rating(reference.scores[manifest.sha256]),
+        )
+        for reference in references.select(known, model_sha256=manifest.sha256, piece=None, names=None)
+    ]
+    if arguments.json:
+        _write([json.dumps(dataclasses.asdict(reference)) for reference in listed])
+    else:
+        _write(report.reference_lines(listed, _terminal()))
+    return 0
+
+
+def _invoke(arguments: argparse.Namespace) -> int:
+    try:
+        event = json.loads(arguments.event.read_bytes())
+    except OSError as err:
+        raise RequestError(f"{arguments.event} cannot be read ({err.strerror}); give the path of an event") from err
+    except ValueError as err:
+        raise RequestError(f"{arguments.event} is not JSON: {err}") from err
+    with contextlib.redirect_stdout(sys.stderr):  # the service logs to standard output
+        answer = importlib.import_module("handler").handler(event, _LocalContext())
+    _write([json.dumps(answer)])
+    failed = isinstance(answer, dict) and ("error" in answer or answer.get("statusCode", 200) >= 400)
+    return 1 if failed else 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _LocalContext:
+    """What AWS Lambda tells a handler about its invocation, for an invocation outside of AWS."""
+
+    function_name: str = "pkai"
+    function_version: str = "$LATEST"
+    memory_limit_in_mb: int = 2048
+    invoked_function_arn: str = "arn:aws:lambda:local:000000000000:function:pkai"
+    aws_request_id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Nobody stops a local invocation; this is the service's own limit."""
+        return 60_000
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    try:
+        settings = Settings.from_env()
+    except ValueError as err:
+        raise RequestError(str(err)) from err
+    return dataclasses.replace(
+        settings,
+        model=arguments.model or settings.model,
+        model_root=arguments.model_dir or settings.model_root,
+    )
+
+
+def _judge(arguments: argparse.Namespace) -> "Judge":
+    from pkai.scorer import Judge
+
+    settings = _settings(arguments)
+    return Judge.load(settings.model_root, settings.model, n_threads=settings.n_threads)
+
+
+def _hearings(judge: "Judge", arguments: argparse.Namespace) -> Iterator[tuple[Path, "Hearing"]]:
+    """Hear one recording after the other; what is wrong with one is told, and the next is taken."""
+    for number, path in enumerate(arguments.files, 1):
+        try:
+            with _progress(f"listening to {path.name} ({number} of {len(arguments.files)}) …"):
+                hearing = judge.hear(path)
+        except RecordingError as err:
+            sys.stderr.write(f"pkai: {printable(str(path))}: {err}\n")
+            if arguments.json:
+                _write([json.dumps({"file": str(path), "error": {"code": err.code, "message": str(err)}})])
+        else:
+            yield path, hearing
+
+
+@contextmanager
+def _progress(message: str) -> Iterator[None]:
+    """Show what is being waited for, where somebody is watching."""
+    watched = sys.stderr.isatty()
+    if watched:
+        sys.stderr.write(fit(message, MIN_WIDTH).rstrip())
+        sys.stderr.flush()
+    try:
+        yield
+    finally:
+        if watched:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _canvas(out: Path | None) -> "AbstractContextManager[Canvas | None]":
+    if out is None:
+        return contextlib.nullcontext()
+    try:
+        from pkai import plot
+    except ModuleNotFoundError as err:
+        if (err.name or "").partition(".")[0] != "matplotlib":
+            raise
+        raise RequestError("--plot needs matplotlib; install it with: pip install 'pkai[plot]'") from err
+    return plot.canvas(out)
+
+
+def _display_name(path: Path, files: Sequence[Path]) -> str:
+    """The name of a file, or its path as typed where another has the same name."""
+    return str(path) if sum(other.name == path.name for other in files) > 1 else path.name
+
+
+def _record(path: Path, assessment: Assessment) -> dict[str, Any]:
+    return {"file": str(path), **dataclasses.asdict(assessment)}
+
+
+def _pair_record(pair: PairAssessment, first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    return {"outcome": pair.outcome, "p_better": pair.p_better, "first": first, "second": second}
+
+
+def _terminal() -> Terminal:
+    return Terminal.of(sys.stdout, colour_is_welcome=colour_is_welcome())
+
+
+def _write(lines: Sequence[str]) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
