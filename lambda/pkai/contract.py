@@ -4,10 +4,18 @@ import binascii
 import json
 from base64 import b64decode
 from functools import lru_cache
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
-from pydantic import model_validator as validates_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    StringConstraints,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 
 from pkai.assessment import Assessment
@@ -17,7 +25,6 @@ from pkai.errors import ModelContractError, PkaiError, RequestError, RequestTooL
 MAX_BODY_BYTES = 6 * 1024 * 1024
 MAX_S3_KEY_BYTES = 1024
 EXAMPLE = 'send {"audio": {"base64": "…"}} or {"audio": {"s3": "s3://bucket/key"}}'
-_ONE_SOURCE = f"audio needs exactly one of base64 and s3; {EXAMPLE}"
 _N_PROBLEMS_TOLD = 3
 
 
@@ -36,17 +43,31 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Audio(_Request):
-    """Where the recording is: in the request itself, or in S3."""
+class InlineAudio(_Request):
+    """The recording is in the request itself."""
 
-    base64: str | None = None
-    s3: S3Uri | None = None
+    base64: str
 
-    @validates_model(mode="after")
-    def _has_one_source(self) -> Self:
-        if (self.base64 is None) == (self.s3 is None):
-            raise ValueError(_ONE_SOURCE)
-        return self
+
+class StoredAudio(_Request):
+    """The recording is an object in S3."""
+
+    s3: S3Uri
+
+
+def _only_source(audio: object) -> str | None:
+    named = [source for source in ("base64", "s3") if isinstance(audio, dict) and source in audio]
+    return named[0] if len(named) == 1 else None
+
+
+Audio = Annotated[
+    Annotated[InlineAudio, Tag("base64")] | Annotated[StoredAudio, Tag("s3")],
+    Discriminator(
+        _only_source,
+        custom_error_type="one_source",
+        custom_error_message="needs exactly one of base64 and s3",
+    ),
+]
 
 
 class AssessmentRequest(_Request):
@@ -142,14 +163,23 @@ def _assessment_adapter() -> TypeAdapter[Assessment]:
 
 
 def _told(problem: ErrorDetails) -> str:
+    path = _path(problem["loc"])
+    match problem["type"]:
+        case "missing":
+            return f"{path} is missing; {EXAMPLE}"
+        case "extra_forbidden":
+            known = "base64 or s3" if path.startswith("audio.") else ", ".join(AssessmentRequest.model_fields)
+            return f"{path} is not known; the fields are {known}"
+        case "value_error":
+            return f"{path} {problem['ctx']['error']}"
+        case "one_source":
+            return f"{path} {problem['msg']}; {EXAMPLE}"
+        case _:
+            return f"{path}: {problem['msg']}; {EXAMPLE}"
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    if loc[0] == "audio":
+        loc = loc[:1] + loc[2:]  # the second part only tells which source was read
     # Names that the caller made up are told in ASCII and in part: they may be endless, or no valid text at all.
-    path = ".".join(ascii(part)[1:-1][:60] if isinstance(part, str) else str(part) for part in problem["loc"])
-    if problem["type"] == "missing":
-        return f"{path} is missing; {EXAMPLE}"
-    if problem["type"] == "extra_forbidden":
-        known = Audio if problem["loc"][0] == "audio" else AssessmentRequest
-        return f"{path} is not known; the fields are {', '.join(known.model_fields)}"
-    if problem["type"] == "value_error":
-        reason = str(problem["ctx"]["error"])
-        return reason if reason == _ONE_SOURCE else f"{path} {reason}"
-    return f"{path}: {problem['msg']}; {EXAMPLE}"
+    return ".".join(ascii(part)[1:-1][:60] if isinstance(part, str) else str(part) for part in loc)

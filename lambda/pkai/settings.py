@@ -27,12 +27,14 @@ class Settings:
     model : name of the model that judges when a request names none, from PKAI_MODEL
     buckets : the only S3 buckets that a request may name, from PKAI_BUCKETS, separated by commas
     n_threads : of the network, from PKAI_THREADS; 0 takes every core
+    in_lambda : whether the Lambda runtime, or its emulator, runs this process
     """
 
     model_root: Path = DEFAULT_MODEL_ROOT
     model: str = DEFAULT_MODEL
     buckets: tuple[str, ...] = ()
     n_threads: int = 0
+    in_lambda: bool = False
 
     def __post_init__(self) -> None:
         if not _MODEL_NAME.fullmatch(self.model):
@@ -57,6 +59,7 @@ class Settings:
             model=environ.get("PKAI_MODEL", DEFAULT_MODEL),
             buckets=_names(environ.get("PKAI_BUCKETS", "")),
             n_threads=_whole_number(environ, "PKAI_THREADS"),
+            in_lambda="AWS_LAMBDA_RUNTIME_API" in environ,
         )
 
 

@@ -48,8 +48,7 @@ def open_recording(uri: str, *, buckets: tuple[str, ...], max_bytes: int = MAX_O
     """
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if bucket not in buckets:
-        allowed = ", ".join(buckets) or "none; set PKAI_BUCKETS"
-        raise LocationNotAllowed(f"recordings are not read from that bucket; the buckets are: {allowed}")
+        raise LocationNotAllowed("that bucket is none that this service reads; use one of those in PKAI_BUCKETS")
     with SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY_BYTES) as spooled:
         file = cast(IO[bytes], spooled)
         _download(bucket, key, file, max_bytes)

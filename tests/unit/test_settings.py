@@ -19,9 +19,11 @@ def test_every_variable_is_read() -> None:
     settings = Settings.from_env(
         {"PKAI_MODEL_DIR": "elsewhere", "PKAI_MODEL": "apr", "PKAI_BUCKETS": "first, second.eu", "PKAI_THREADS": "2"}
     )
-    assert settings == Settings(
-        model_root=Path("elsewhere"), model="apr", buckets=("first", "second.eu"), n_threads=2
-    )
+    assert settings == Settings(model_root=Path("elsewhere"), model="apr", buckets=("first", "second.eu"), n_threads=2)
+
+
+def test_the_lambda_runtime_is_recognised() -> None:
+    assert Settings.from_env({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}).in_lambda
 
 
 @pytest.mark.parametrize("text", ["", "  "])
