@@ -1,0 +1,192 @@
+"""Files as they come: cut, streamed, trimmed, joined or damaged. What is missing is told, what is whole is taken."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import piano_tone
+import recording_files
+from pkai import audio
+from pkai.errors import (
+    EmptyRecording,
+    NoAudioStream,
+    RecordingNotFound,
+    RecordingTooLong,
+    TruncatedRecording,
+    UnsupportedAudio,
+)
+
+RATE = 22_050
+# Encoders pad to whole frames and resamplers hold some samples back.
+PADDING_S = 0.12
+
+
+def duration_s(source: audio.AudioSource) -> float:
+    return len(audio.decode(source, sample_rate=RATE)) / RATE
+
+
+@pytest.mark.parametrize("suffix", recording_files.FORMATS)
+def test_a_whole_file_is_never_called_truncated(suffix: str, tmp_path: Path) -> None:
+    path = recording_files.write(tmp_path / f"whole.{suffix}")
+    assert duration_s(path) == pytest.approx(12.0, abs=PADDING_S)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "aiff", "flac", "mp3", "webm"])
+@pytest.mark.parametrize("part", [0.5, 0.8])
+def test_a_file_shorter_than_its_header_promises_is_refused(suffix: str, part: float, tmp_path: Path) -> None:
+    path = recording_files.cut(recording_files.write(tmp_path / f"cut.{suffix}"), part=part)
+    with pytest.raises(TruncatedRecording, match=r"only \d+\.\d s of the 12\.\d s .* send the whole file"):
+        duration_s(path)
+
+
+def test_an_m4a_whose_index_stands_first_is_refused_when_cut(tmp_path: Path) -> None:
+    path = recording_files.write(tmp_path / "cut.m4a", options={"movflags": "faststart"})
+    with pytest.raises(TruncatedRecording, match=r"only \d\.\d s of the 12\.0 s"):
+        duration_s(recording_files.cut(path))
+
+
+@pytest.mark.parametrize("part", [0.3, 0.9, 0.995])
+def test_an_m4a_cut_before_the_end_of_its_index_is_called_truncated(part: float, tmp_path: Path) -> None:
+    path = recording_files.cut(recording_files.write(tmp_path / "cut.m4a"), part=part)
+    with pytest.raises(TruncatedRecording, match="breaks off before its index"):
+        duration_s(path)
+
+
+def test_a_cut_file_is_refused_from_memory_as_from_disk(tmp_path: Path) -> None:
+    for suffix in ("wav", "mp3", "m4a"):
+        path = recording_files.cut(recording_files.write(tmp_path / f"cut.{suffix}"))
+        with pytest.raises(TruncatedRecording):
+            duration_s(io.BytesIO(path.read_bytes()))
+
+
+@pytest.mark.parametrize("suffix", ["wav", "mp3"])
+def test_reading_the_header_moves_no_sample_of_a_file_in_memory(suffix: str, tmp_path: Path) -> None:
+    path = recording_files.write(tmp_path / f"whole.{suffix}")
+    from_memory = audio.decode(io.BytesIO(path.read_bytes()), sample_rate=RATE)
+    assert np.array_equal(from_memory, audio.decode(path, sample_rate=RATE))
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFF_FFFF, 0xFFFF_FFFF - 44, 0x7FFF_FFFF, 0x7FFF_F000])
+def test_a_streamed_wav_that_does_not_know_its_size_is_taken_whole(size: int, tmp_path: Path) -> None:
+    path = recording_files.claim_wav_size(recording_files.write(tmp_path / "streamed.wav"), size)
+    assert duration_s(path) == pytest.approx(12.0, abs=PADDING_S)
+
+
+@pytest.mark.parametrize("suffix", ["webm", "flac", "wav"])
+def test_a_live_stream_without_a_length_is_taken_whole(suffix: str, tmp_path: Path) -> None:
+    options = {"live": "1"} if suffix == "webm" else {}  # as a browser's MediaRecorder writes it
+    path = recording_files.write(tmp_path / f"live.{suffix}", options=options, streamed=True)
+    assert duration_s(path) == pytest.approx(12.0, abs=PADDING_S)
+
+
+@pytest.mark.parametrize("suffix", ["webm", "flac"])
+def test_a_cut_live_stream_is_taken_as_far_as_it_goes(suffix: str, tmp_path: Path) -> None:
+    options = {"live": "1"} if suffix == "webm" else {}
+    path = recording_files.write(tmp_path / f"live.{suffix}", options=options, streamed=True)
+    assert 4 < duration_s(recording_files.cut(path)) < 8
+
+
+def test_an_mp3_without_a_xing_header_is_taken_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = recording_files.write(tmp_path / "plain.mp3", options={"write_xing": "0"})
+    assert duration_s(path) == pytest.approx(12.0, abs=PADDING_S)
+    assert duration_s(recording_files.cut(path)) == pytest.approx(6.0, abs=0.5)
+
+
+def test_an_m4a_trimmed_by_an_edit_list_is_whole(tmp_path: Path) -> None:
+    path = recording_files.shorten_edit_list(recording_files.write(tmp_path / "trimmed.m4a"), part=0.75)
+    assert duration_s(path) == pytest.approx(9.0, abs=PADDING_S)
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "aac"])
+def test_a_file_joined_from_two_sample_rates_keeps_both_parts(suffix: str, tmp_path: Path) -> None:
+    options = {"write_xing": "0"} if suffix == "mp3" else {}
+    parts = [
+        recording_files.write(
+            tmp_path / f"{rate}.{suffix}", piano_tone.notes(6.0, rate), rate=rate, options=options
+        ).read_bytes()
+        for rate in (44_100, 32_000)
+    ]
+    joined = tmp_path / f"joined.{suffix}"
+    joined.write_bytes(b"".join(parts))
+    assert duration_s(joined) == pytest.approx(12.0, abs=2 * PADDING_S)
+
+
+def test_a_damaged_middle_is_skipped_and_counted(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = recording_files.write(tmp_path / "damaged.mp3")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 2000] = rng.bytes(2000)
+    path.write_bytes(data)
+    decoding = audio.Decoding()
+    blocks = list(audio.stream(path, sample_rate=RATE, decoding=decoding))
+    assert sum(map(len, blocks)) / RATE > 11
+    assert decoding.damaged_packets > 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"this is a song\n" * 500,
+        bytes(range(256)) * 200,
+        b"RIFF\x24\x00\x00\x00WAVE",
+        b"ID3\x04\x00\x00\x00\x00\x0f\x76",
+        b"#EXTM3U\n#EXTINF:9,\nother.aac\n#EXT-X-ENDLIST\n",
+        b"ffconcat version 1.0\nfile other.wav\n",
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+    ],
+    ids=["text", "bytes", "wav-stub", "id3-stub", "playlist", "concat-script", "picture"],
+)
+def test_what_is_not_audio_is_unsupported(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "song.mp3"
+    path.write_bytes(content)
+    with pytest.raises(UnsupportedAudio, match="send MP3, M4A/AAC, WebM, Ogg, Opus, FLAC or WAV"):
+        duration_s(path)
+
+
+def test_chance_bytes_that_look_like_frames_are_unsupported(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = tmp_path / "noise.mp3"
+    path.write_bytes(rng.bytes(300_000))
+    with pytest.raises(UnsupportedAudio):
+        duration_s(path)
+
+
+def test_a_playlist_opens_no_other_file(tmp_path: Path) -> None:
+    recording_files.write(tmp_path / "other.aac")
+    playlist = tmp_path / "list.m3u8"
+    playlist.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:12\n#EXTINF:12,\nother.aac\n#EXT-X-ENDLIST\n")
+    with pytest.raises(UnsupportedAudio):
+        duration_s(playlist)
+
+
+def test_a_wav_header_without_samples_is_unsupported(tmp_path: Path) -> None:
+    path = recording_files.write(tmp_path / "stub.wav")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"data") + 8])
+    with pytest.raises(UnsupportedAudio, match="no audio could be decoded"):
+        duration_s(path)
+
+
+def test_an_empty_file_a_missing_one_and_a_folder_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp3").touch()
+    with pytest.raises(EmptyRecording, match="0 bytes"):
+        duration_s(tmp_path / "empty.mp3")
+    with pytest.raises(EmptyRecording, match="0 bytes"):
+        duration_s(io.BytesIO())
+    with pytest.raises(RecordingNotFound, match=r"no file missing\.mp3"):
+        duration_s(tmp_path / "missing.mp3")
+    with pytest.raises(RecordingNotFound):
+        duration_s(tmp_path)
+
+
+def test_a_film_without_sound_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(NoAudioStream, match="holds no sound"):
+        duration_s(recording_files.write_silent_film(tmp_path / "film.mp4"))
+
+
+def test_decoding_stops_at_the_limit(tmp_path: Path) -> None:
+    path = recording_files.write(tmp_path / "long.flac")
+    decoding = audio.Decoding()
+    with pytest.raises(RecordingTooLong, match=r"longer than 0\.1 min"):
+        list(audio.stream(path, sample_rate=RATE, max_duration_s=6.0, decoding=decoding))
+    assert decoding.duration_s < 7
