@@ -34,9 +34,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = build_parser().parse_args(argv)
-    from pkai import commands  # after parsing: a usage error or --help need not wait for numpy and onnxruntime
-
     try:
+        from pkai import commands  # after parsing: --help need not wait for numpy and onnxruntime
+
         return commands.run(arguments)
     except RequestError as err:
         sys.stderr.write(f"pkai: {err}\n")
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("score", help="rate recordings and compare them with the references")
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a recording: MP3, M4A, WebM, Ogg, FLAC…")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="MP3, M4A, WebM, Ogg, FLAC or WAV")
     parser.add_argument("--piece", help="compare with the references of this piece only")
     parser.add_argument("--references", type=_names, metavar="A,B", help="compare with these references only")
     _add_model(parser)

@@ -117,8 +117,7 @@ def _invoke(arguments: argparse.Namespace) -> int:
         raise RequestError(f"{arguments.event} cannot be read ({err.strerror}); give the path of an event") from err
     except ValueError as err:
         raise RequestError(f"{arguments.event} is not JSON: {err}") from err
-    with contextlib.redirect_stdout(sys.stderr):  # the service logs to standard output
-        answer = importlib.import_module("handler").handler(event, _LocalContext())
+    answer = importlib.import_module("handler").handler(event, _LocalContext())
     _write([json.dumps(answer)])
     failed = isinstance(answer, dict) and ("error" in answer or answer.get("statusCode", 200) >= 400)
     return 1 if failed else 0
