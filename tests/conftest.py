@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -10,6 +11,10 @@ import tiny_model
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = Path(os.environ.get("PKAI_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+# The same examples in every run, and no deadline: both would make the gate depend on luck and on the machine's load.
+hypothesis.settings.register_profile("gate", derandomize=True, deadline=None, max_examples=60)
+hypothesis.settings.load_profile("gate")
 
 
 def need(present: bool, what: str) -> None:
