@@ -111,7 +111,7 @@ def parse(event: object) -> AssessmentRequest:
         return AssessmentRequest.model_validate(event)
     except ValidationError as err:
         problems = err.errors(include_url=False, include_input=False)[:_N_PROBLEMS_TOLD]
-        raise RequestError("; ".join(_told(problem) for problem in problems)) from err
+        raise RequestError("; ".join([*map(_told, problems), EXAMPLE])) from err
 
 
 def audio_bytes(base64: str) -> bytes:
@@ -166,16 +166,16 @@ def _told(problem: ErrorDetails) -> str:
     path = _path(problem["loc"])
     match problem["type"]:
         case "missing":
-            return f"{path} is missing; {EXAMPLE}"
+            return f"{path} is missing"
         case "extra_forbidden":
             known = "base64 or s3" if path.startswith("audio.") else ", ".join(AssessmentRequest.model_fields)
-            return f"{path} is not known; the fields are {known}"
+            return f"{path} is not known, the fields are {known}"
         case "value_error":
             return f"{path} {problem['ctx']['error']}"
         case "one_source":
-            return f"{path} {problem['msg']}; {EXAMPLE}"
+            return f"{path} {problem['msg']}"
         case _:
-            return f"{path}: {problem['msg']}; {EXAMPLE}"
+            return f"{path}: {problem['msg']}"
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
