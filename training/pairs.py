@@ -1,0 +1,192 @@
+"""The table of pairs: which of two recordings is played better, as people said or as it follows from what they said.
+
+A file has the columns `id1,id2,label` of the original P-KAI: 1 where the first is better, -1 where the second is,
+0 where they are equal, and nothing (or the original's `X`) where nobody has said. A fourth column, `source`, is there
+once a table has been annotated: who answered, or `inferred`.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from training.durable import replace_csv
+
+INFERRED = "inferred"
+"""The source of a label that nobody gave, but that follows from the given ones."""
+
+_LABELS = {"1": 1, "0": 0, "-1": -1, "": None, "X": None}
+_COLUMNS = ("id1", "id2", "label", "source")
+
+Key = tuple[str, str]
+
+
+def key_of(first: str, second: str) -> Key:
+    """The same name for a pair whichever of its recordings comes first."""
+    return (first, second) if first <= second else (second, first)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two recordings and how they compare.
+
+    Attributes
+    ----------
+    label : 1 (first is better), 0 (equal), -1 (second is better) or None (unlabelled)
+    source : who said so; "" in a table that does not tell, `INFERRED` where nobody did
+    """
+
+    first: str
+    second: str
+    label: int | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.first or not self.second:
+            raise ValueError("a pair needs two names")
+        if self.first == self.second:
+            raise ValueError(f"{self.first} is paired with itself; a pair needs two recordings")
+        if self.label not in (1, 0, -1, None):
+            raise ValueError(f"label {self.label} is none of 1, 0, -1 and none")
+
+    @property
+    def key(self) -> Key:
+        """The pair's name, whichever recording comes first."""
+        return key_of(self.first, self.second)
+
+    @property
+    def answered(self) -> bool:
+        """Whether a person gave the label."""
+        return self.label is not None and self.source != INFERRED
+
+    def label_from(self, first: str) -> int | None:
+        """The label as it reads when `first` is named first."""
+        return self.label if first == self.first or self.label is None else -self.label
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """Pairs of a CSV file in its order.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, a label is none of 1, 0, -1, empty and X, or a pair stands there twice (in either
+        order); the message names the line.
+    OSError
+        If the file cannot be read.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in _COLUMNS[:3] if name not in (reader.fieldnames or ())]
+        if missing:
+            raise ValueError(f"{path.name} line 1: needs the columns id1,id2,label; {', '.join(missing)} is missing")
+        try:
+            return list(_checked((reader.line_num, _pair(row)) for row in reader))
+        except ValueError as err:
+            raise ValueError(f"{path.name} line {reader.line_num}: {err}") from err
+
+
+def _pair(row: Mapping[str, str | None]) -> Pair:
+    cells = {name: (row.get(name) or "").strip() for name in _COLUMNS}
+    if cells["label"] not in _LABELS:
+        raise ValueError(f"label {cells['label']!r} is none of 1, 0, -1 and empty")
+    return Pair(cells["id1"], cells["id2"], _LABELS[cells["label"]], cells["source"])
+
+
+def _checked(numbered: Iterable[tuple[int, Pair]]) -> Iterator[Pair]:
+    seen: dict[Key, int] = {}
+    for line, pair in numbered:
+        if pair.key in seen:
+            raise ValueError(f"{pair.first} and {pair.second} are a pair already on line {seen[pair.key]}; keep one")
+        seen[pair.key] = line
+        yield pair
+
+
+def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
+    """Write a table whole or not at all; the source column only where some pair has a source.
+
+    Raises
+    ------
+    ValueError
+        If a pair stands there twice.
+    """
+    list(_checked(enumerate(pairs, start=2)))
+    columns = _COLUMNS if any(pair.source for pair in pairs) else _COLUMNS[:3]
+    rows = ((p.first, p.second, "" if p.label is None else p.label, p.source)[: len(columns)] for p in pairs)
+    replace_csv(path, columns, rows)
+
+
+def make_pairs(
+    ids: Sequence[str], existing: Sequence[Pair] = (), within: Mapping[str, str] | None = None
+) -> list[Pair]:
+    """All pairs of `ids`, with every pair and label that there already is.
+
+    Parameters
+    ----------
+    ids : names, each once
+    existing : kept as they are and where they are, also where `ids` does not name them
+    within : recording -> group; only recordings of the same group are paired, all of them without it
+
+    Returns
+    -------
+    The existing pairs, then the missing ones in the order of `ids`.
+
+    Raises
+    ------
+    ValueError
+        If a name stands twice in `ids`, or has no group.
+    """
+    twice = sorted({name for name in ids if ids.count(name) > 1}) if len(set(ids)) < len(ids) else []
+    if twice:
+        raise ValueError(f"{', '.join(twice)} stands more than once in the list; each name needs to be there once")
+    if within is not None and (lost := [name for name in ids if name not in within]):
+        raise ValueError(f"{', '.join(lost)} has no group")
+    known = {pair.key for pair in existing}
+    wanted = (Pair(a, b) for a, b in combinations(ids, 2) if within is None or within[a] == within[b])
+    return [*existing, *(pair for pair in wanted if pair.key not in known)]
+
+
+def recordings_of(pairs: Iterable[Pair]) -> list[str]:
+    """Every recording named in the pairs, sorted."""
+    return sorted({name for pair in pairs for name in (pair.first, pair.second)})
+
+
+def answers_of(pairs: Iterable[Pair]) -> dict[Key, int]:
+    """Given labels by pair name, read from the name that sorts first."""
+    return {p.key: label for p in pairs if p.answered and (label := p.label_from(p.key[0])) is not None}
+
+
+def read_column(path: Path, column: str) -> dict[str, str]:
+    """Recording -> the value of a column in a CSV list of recordings.
+
+    Raises
+    ------
+    ValueError
+        If the list has no such column.
+    """
+    names = read_ids(path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        if column not in (reader.fieldnames or ()):
+            raise ValueError(f"{path.name} has no column {column}; it has {', '.join(reader.fieldnames or ())}")
+        return dict(zip(names, (row[column] for row in reader), strict=True))
+
+
+def read_ids(path: Path) -> list[str]:
+    """Names of the recordings in a list: its column `filename` or `id`, or the first of each line without a header.
+
+    Raises
+    ------
+    ValueError
+        If a line has no name; the message names the line.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = [row for row in csv.reader(file) if row]
+    header = rows[0] if rows else []
+    column = next((header.index(name) for name in ("filename", "id") if name in header), None)
+    lines = list(enumerate(rows, start=1))[0 if column is None else 1 :]
+    names = [row[column or 0].strip() if len(row) > (column or 0) else "" for _, row in lines]
+    if "" in names:
+        raise ValueError(f"{path.name} line {lines[names.index('')][0]}: a name is needed")
+    return names
