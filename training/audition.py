@@ -1,0 +1,66 @@
+"""Finding the recordings of a set, and playing them."""
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+AUDIO_TYPES = {
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+    ".mp3": "audio/mpeg",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".wav": "audio/wav",
+    ".webm": "audio/webm",
+}
+"""Suffixes of recordings and their media types."""
+
+_PLAYERS: tuple[tuple[str, ...], ...] = (
+    ("ffplay", "-nodisp", "-autoexit", "-loglevel", "error"),
+    ("mpv", "--no-video", "--really-quiet"),
+    ("afplay",),
+    ("aplay", "--quiet"),
+)
+
+
+def find_recordings(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Name -> file, for those of `names` that have a recording in the folder or below it.
+
+    Raises
+    ------
+    ValueError
+        If two files have the same name, or the folder is none.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is no folder of recordings")
+    wanted = set(names)
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in AUDIO_TYPES and path.stem in wanted:
+            if path.stem in found:
+                raise ValueError(f"{found[path.stem]} and {path} are both called {path.stem}; one name, one recording")
+            found[path.stem] = path
+    return found
+
+
+def find_player() -> Sequence[str] | None:
+    """The command of the first audio player on this machine, or None."""
+    return next((command for command in _PLAYERS if shutil.which(command[0])), None)
+
+
+def play(player: Sequence[str], recording: Path) -> None:
+    """Play a recording to its end, or until Ctrl-C.
+
+    Raises
+    ------
+    ValueError
+        If the player cannot play it.
+    """
+    try:
+        done = subprocess.run([*player, str(recording)], stdin=subprocess.DEVNULL, check=False)  # noqa: S603 (no shell)
+    except KeyboardInterrupt:
+        return
+    if done.returncode:
+        raise ValueError(f"{player[0]} cannot play {recording.name} (exit code {done.returncode})")
