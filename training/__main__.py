@@ -7,7 +7,9 @@ import sys
 
 # Step -> the module whose `add_arguments(parser)` and `run(args) -> int` do it; imported only when it is called for.
 STEPS = {
+    "bundle": ("training.commands.bundle", "make the recordings that come with the project"),
     "ladder": ("training.commands.ladder", "build and render the skill ladder"),
+    "pairs": ("training.commands.pairs", "list, label, divide and judge pairs of recordings"),
 }
 
 
