@@ -65,7 +65,7 @@ def load(folder: Path) -> ModelFiles:
         onnx = (folder / raw["file"]).read_bytes()
     except OSError as err:
         raise ModelContractError(f"model folder {folder} lacks {Path(err.filename or '').name}") from err
-    except (KeyError, TypeError, ValueError) as err:
+    except (AttributeError, KeyError, TypeError, ValueError) as err:
         raise ModelContractError(
             f"{folder / 'manifest.json'} is not a manifest of schema {SCHEMA_VERSION}: {err}"
         ) from err
@@ -82,6 +82,8 @@ def _parse(raw: dict[str, Any]) -> Manifest:
         raise ValueError(f"schema is {raw['schema']}")
     if set(raw["inputs"]) != {INPUT_NAME} or set(raw["outputs"]) != set(OUTPUT_NAMES):
         raise ValueError(f"inputs and outputs must be {INPUT_NAME} and {', '.join(OUTPUT_NAMES)}")
+    if Path(raw["file"]).name != raw["file"]:
+        raise ValueError(f"file is {raw['file']!r}; it must be the name of a file beside the manifest")
     calibration: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["calibration"].items()}
     return Manifest(
         name=raw["name"],

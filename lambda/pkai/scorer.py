@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from pkai import artifact, audio, features, references, segments
 from pkai.assessment import (
@@ -29,6 +30,8 @@ from pkai.features import Frames
 from pkai.references import Reference
 from pkai.segments import Starts
 
+# onnxruntime's own errors have no common root; these are what it raises on bytes that it cannot make a network of.
+_BAD_GRAPH = (ort_errors.Fail, ort_errors.InvalidGraph, ort_errors.InvalidProtobuf, ort_errors.NotImplemented)
 # Snippets run through the network at once: few enough that their activations stay in a core's cache.
 SNIPPETS_PER_RUN = 4
 N_STANDOUT_PASSAGES = 3
@@ -276,7 +279,10 @@ def _session(onnx: bytes, n_threads: int) -> ort.InferenceSession:
     options.intra_op_num_threads = n_threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # arm64 Lambda hides its CPU topology, and onnxruntime warns of that each time
-    return ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    try:
+        return ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    except _BAD_GRAPH as err:
+        raise ModelContractError(f"model.onnx is no graph that onnxruntime {ort.__version__} can load: {err}") from err
 
 
 def _refuse_other_contract(session: ort.InferenceSession, manifest: artifact.Manifest) -> None:
