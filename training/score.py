@@ -117,6 +117,15 @@ class Score:
         cuts = sorted({Fraction(0), self.length} | inner)
         return tuple(pairwise(cuts))
 
+    def first_phrases(self, n: int) -> "Score":
+        """The same piece broken off after `n` >= 1 phrases, where the pedal goes up."""
+        stop = self.phrases[:n][-1][1]
+        return replace(
+            self,
+            notes=tuple(note for note in self.notes if note.onset < stop),
+            marks=(*(mark for mark in self.marks if mark.onset < stop), Mark(stop, "*")),
+        )
+
 
 def available() -> tuple[str, ...]:
     """Names of the scores that come with the package."""

@@ -193,3 +193,12 @@ def test_the_same_seed_plays_the_same_and_another_otherwise() -> None:
     first, second, other = (perform(score, rng=np.random.default_rng(seed)).notes for seed in (1, 1, 2))
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
+
+
+def test_a_score_can_be_broken_off_after_a_phrase(rng: np.random.Generator) -> None:
+    whole = packaged("fur_elise")
+    part = whole.first_phrases(3)
+    assert part.notes == whole.notes[: len(part.notes)]
+    assert max(note.onset for note in part.notes) < whole.phrases[2][1]
+    assert perform(part, rng=rng).duration_s < 18
+    assert whole.first_phrases(len(whole.phrases)) == whole
