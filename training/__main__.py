@@ -8,8 +8,12 @@ import sys
 # Step -> the module whose `add_arguments(parser)` and `run(args) -> int` do it; imported only when it is called for.
 STEPS = {
     "bundle": ("training.commands.bundle", "make the recordings that come with the project"),
+    "evaluate": ("training.commands.evaluate", "hold a model against people who rated performances"),
+    "export": ("training.commands.export", "checkpoints to a model folder, calibrated and measured"),
+    "fit": ("training.commands.fit", "train a network on the skill ladder"),
     "ladder": ("training.commands.ladder", "build and render the skill ladder"),
     "pairs": ("training.commands.pairs", "list, label, divide and judge pairs of recordings"),
+    "references": ("training.commands.references", "play and score the reference performances"),
 }
 
 

@@ -5,6 +5,7 @@ So a poor microphone never costs rating. Every step is level-free: what comes ou
 
 import io
 from dataclasses import dataclass
+from typing import cast
 
 import av
 import numpy as np
@@ -111,7 +112,8 @@ def coded(waveform: Waveform, sample_rate: int, codec: str, bit_rate: int) -> Wa
     container, encoder = _CONTAINERS[codec]
     file = io.BytesIO()
     with av.open(file, "w", format=container) as out:
-        stream = out.add_stream(encoder, rate=_OPUS_RATE if codec == "opus" else sample_rate, layout="mono")
+        rate = _OPUS_RATE if codec == "opus" else sample_rate
+        stream = cast(av.AudioStream, out.add_stream(encoder, rate=rate, layout="mono"))
         stream.bit_rate = bit_rate
         frame = av.AudioFrame.from_ndarray(waveform[None, :], format="fltp", layout="mono")
         frame.sample_rate = sample_rate

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from training.performance import Notes, Performance, read_midi
 
@@ -98,9 +99,9 @@ def draw_from(sources: tuple[Source, ...], config: ExcerptConfig, rng: np.random
             return piece, excerpt
 
 
-def _onsets(notes: Notes) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    onsets = np.asarray(notes["onset_s"])
-    return onsets[np.append(True, np.diff(onsets) > _CLUSTER_S)]
+def _onsets(notes: Notes) -> npt.NDArray[np.float64]:
+    onsets = notes["onset_s"]
+    return np.asarray(onsets[np.append(True, np.diff(onsets) > _CLUSTER_S)])
 
 
 def _outer_voices(notes: Notes, *, with_bass: bool) -> Notes:
@@ -111,7 +112,7 @@ def _outer_voices(notes: Notes, *, with_bass: bool) -> Notes:
     if with_bass:
         lowest = order[np.append(True, np.diff(cluster[order]) > 0)]
         keep = np.union1d(keep, lowest)
-    return notes[np.sort(keep)]
+    return np.asarray(notes[np.sort(keep)])
 
 
 def _transposed(performance: Performance, semitones: int) -> Performance:

@@ -3,6 +3,7 @@
 Which instrument plays is drawn independently of skill; `HELD_OUT` ones are never trained on.
 """
 
+import itertools
 import re
 import shutil
 import subprocess
@@ -146,7 +147,7 @@ def _layer(folder: Path, layer: int, n_layers: int, release_s: float) -> list[Sa
         if match:
             by_pitch[12 * (int(match["octave"]) + 1) + _PITCH_CLASS[match["pitch_class"]]] = path
     pitches = sorted(by_pitch)
-    edges = [0, *((low + high) // 2 + 1 for low, high in zip(pitches, pitches[1:], strict=False)), 128]
+    edges = [0, *((low + high) // 2 + 1 for low, high in itertools.pairwise(pitches)), 128]
     return [
         SampledNote(
             pcm=_pcm(by_pitch[pitch]),

@@ -125,21 +125,22 @@ def _build_shard(job: tuple[Path, tuple[Source, ...], Path, LadderConfig, tuple[
     pianos = instruments.for_training(cache)
     renderer = _renderer(config.features.sample_rate)
     rows = [
-        (index, piece, *version)
+        (index, *version)
         for index in range(config.excerpts_per_shard)
-        for piece, *version in _versions(sources, config, pianos, renderer, rng)
+        for version in _versions(sources, config, pianos, renderer, rng)
     ]
-    shard = {
-        "frames": np.concatenate([row[2] for row in rows]).astype(np.float16),
-        "damage": np.concatenate([row[3] for row in rows]).astype(np.float16),
-        "lengths": np.array([len(row[2]) for row in rows]),
-        "label_lengths": np.array([len(row[3]) for row in rows]),
-        "excerpt": np.array([row[0] for row in rows]),
-        "pieces": np.array([row[1] for row in rows]),
-        "severity": np.array([row[3].sum(axis=1).mean() for row in rows], np.float32),
-    }
+    excerpt, pieces, played, damage = zip(*rows, strict=True)
+    shard = Shard(
+        frames=np.concatenate(played).astype(np.float16),
+        damage=np.concatenate(damage).astype(np.float16),
+        lengths=np.array([len(frames) for frames in played]),
+        label_lengths=np.array([len(steps) for steps in damage]),
+        excerpt=np.array(excerpt),
+        pieces=np.array(pieces),
+        severity=np.array([steps.sum(axis=1).mean() for steps in damage], np.float32),
+    )
     partial = path.with_suffix(".partial.npz")
-    np.savez(partial, **shard)
+    np.savez(partial, **vars(shard))
     partial.replace(path)
     return path
 

@@ -49,7 +49,7 @@ class Renderer:
         parts.append(synth.get_samples(round(_TAIL_S * self.sample_rate)))
         stereo = np.concatenate(parts).reshape(-1, 2)
         mono = stereo.mean(axis=1, dtype=np.float32)
-        return (mono * np.float32(0.7 / max(1.0, float(np.abs(mono).max())))).astype(np.float32)
+        return np.asarray(mono * np.float32(0.7 / max(1.0, float(np.abs(mono).max()))), np.float32)
 
     def _synth(self, instrument: Instrument) -> fluidsynth.Synth:
         key = str(instrument.soundfont)

@@ -4,15 +4,17 @@ Nobody can label enough recordings by hand, but everybody agrees that a performa
 rhythms bent and pauses cut in. So versions of one excerpt, each with more flaws than the last, teach the judge.
 A flaw of amount 1 is what a struggling learner does; the sizes follow studies of practising and of expressive timing:
 
-- tempo, drift, local unevenness: Palmer, Music performance, Annual Review of Psychology 48 (1997); sight readers slow
-  down and lose the pulse (Wristen, Cognition and motor execution in piano sight-reading, 2005)
-- jitter and chord spread: asynchrony within expert chords is 7 to 20 ms (Goebl, JASA 110 (2001)), learners' several fold
-- rhythm: wrong note values in runs, as beginners halve, double and dot (Drake and Palmer, Music Perception 10 (1993))
-- hesitation, stumble and restart: pauses before hard places and repeated beats (Drake and Palmer, Skill acquisition in
-  music performance, Cognition 74 (2000))
-- wrong, missed and extra notes: neighbours of the written pitch (Repp, The art of inaccuracy, Music Perception 14 (1996))
-- loudness: uneven touch, flattened phrases, a left hand that drowns the melody (Repp, JASA 99 (1996))
-- articulation and pedal: choppy or smeared tones, blurred or missing pedal (Repp, JASA 97 (1995); Psych. of Music 24 (1996))
+- tempo, drift, local unevenness: Palmer, Music performance, Annual Review of Psychology 48 (1997); Wristen, Cognition
+  and motor execution in piano sight-reading, Update 24 (2005)
+- jitter and chord spread: an expert's chords are 7 to 20 ms apart (Goebl, JASA 110 (2001)), learners' far more
+- rhythm, hesitation, stumble and restart: wrong durations, pauses before hard places, repeated beats (Drake and Palmer,
+  Skill acquisition in music performance, Cognition 74 (2000))
+- wrong, missed and extra notes: neighbours of the written pitch (Repp, The art of inaccuracy, Music Perception 14
+  (1996); Palmer and van de Sande, Units of knowledge in music performance, JEP: LMC 19 (1993))
+- loudness: uneven touch, flattened phrases, a left hand that drowns the melody (Repp, The dynamics of expressive piano
+  performance, JASA 100 (1996))
+- articulation: choppy or smeared tones (Repp, JASA 97 (1995))
+- pedal: blurred or missing (Repp, Pedal timing and tempo, Psychology of Music 24 (1996))
 
 Differences from teaching practice: the kinds are drawn independently, while in people they go together; a judge that
 has met them apart can tell them apart.
@@ -26,6 +28,9 @@ import numpy.typing as npt
 from training.performance import NOTE_DTYPE, PEDAL_DTYPE, Notes, Performance
 
 FAMILIES = ("timing", "tempo", "notes", "dynamics", "articulation", "pedal", "hesitation")
+
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,7 @@ class _Replay:
         played = Performance(notes, pedal)
         return Version(played, self._damage(visits, starts, played.duration_s))
 
-    def amount(self, kind: str) -> npt.NDArray[np.float64]:
+    def amount(self, kind: str) -> Floats:
         """Amount of a kind at each cluster, (n,)."""
         whole = np.full(self.n, self.flaws.amounts[kind])
         if self.flaws.focus is None or kind == "tempo":
@@ -165,7 +170,7 @@ class _Replay:
         start, stop = self.flaws.focus
         return np.where((place >= start) & (place < stop), whole, 0.0)
 
-    def _new_gaps(self) -> npt.NDArray[np.float64]:
+    def _new_gaps(self) -> Floats:
         rng = self.rng
         log_gap = np.zeros(self.n)
         too_fast = rng.random() < 0.12
@@ -176,7 +181,7 @@ class _Replay:
         log_gap += self._rhythm()
         return self.gaps * np.exp(log_gap)
 
-    def _rhythm(self) -> npt.NDArray[np.float64]:
+    def _rhythm(self) -> Floats:
         rng = self.rng
         log_factor = np.zeros(self.n)
         chance = 0.13 * self.amount("rhythm") * self.hard
@@ -191,7 +196,7 @@ class _Replay:
         self.rhythm_bent = np.flatnonzero(log_factor)
         return log_factor
 
-    def _walk(self, gaps: npt.NDArray[np.float64]) -> tuple[list[int], list[float], list[float]]:
+    def _walk(self, gaps: Floats) -> tuple[list[int], list[float], list[float]]:
         """The order in which clusters are played, each with its time and the time until the next would come."""
         pauses = self._pauses()
         stumbles = self._stumbles()
@@ -216,7 +221,7 @@ class _Replay:
                 c += 1
         return visits, starts, [float(gaps[c]) for c in visits]
 
-    def _pauses(self) -> npt.NDArray[np.float64]:
+    def _pauses(self) -> Floats:
         rng = self.rng
         pauses = np.zeros(self.n)
         amount = self.amount("hesitation")
@@ -292,7 +297,7 @@ class _Replay:
             end = starts[at] + (old_end - self.times[c + k]) / self.gaps[c + k] * gaps[at]
         return float(end - starts[v] - lead)
 
-    def _velocities(self) -> npt.NDArray[np.float64]:
+    def _velocities(self) -> Floats:
         rng = self.rng
         velocity = self.notes["velocity"].astype(float)
         uneven = self.amount("loudness")[self.cluster]
@@ -302,14 +307,14 @@ class _Replay:
         velocity += (9.0 * uneven + 1.5 * (uneven > 0)) * rng.standard_normal(len(velocity))
         left = self.notes["pitch"] < np.median(self.notes["pitch"]) - 3
         velocity += 9.0 * self.amount("balance")[self.cluster] * np.where(left, 1.0, -0.5)
-        return np.clip(np.round(velocity), 8, 127)
+        return np.asarray(np.clip(np.round(velocity), 8, 127))
 
-    def _length_factors(self) -> npt.NDArray[np.float64]:
+    def _length_factors(self) -> Floats:
         rng = self.rng
         amount = self.amount("articulation")
         choppy = rng.random() < 0.6
         target = np.log(0.45) if choppy else np.log(rng.uniform(1.3, 1.7))
-        return np.exp(amount * target * np.exp(0.3 * rng.standard_normal(self.n)))
+        return np.asarray(np.exp(amount * target * np.exp(0.3 * rng.standard_normal(self.n))))
 
     def _pedal(self, visits: list[int], starts: list[float], gaps: list[float]) -> Notes:
         moved = self._moved_pedal(visits, starts, gaps)
@@ -340,7 +345,7 @@ class _Replay:
 
     def _damage(self, visits: list[int], starts: list[float], duration_s: float) -> npt.NDArray[np.float32]:
         n_steps = max(1, int(np.ceil(duration_s / LABEL_STEP_S)))
-        steps = (np.arange(n_steps) + 0.5) * LABEL_STEP_S
+        steps = np.asarray((np.arange(n_steps) + 0.5) * LABEL_STEP_S, np.float64)
         cluster_at = np.array(visits)[np.clip(np.searchsorted(starts, steps, side="right") - 1, 0, len(visits) - 1)]
         damage = np.zeros((len(FAMILIES), n_steps))
         counted = self._expected_per_s(duration_s)
@@ -372,7 +377,7 @@ class _Replay:
         return {kind: count / duration_s for kind, count in counts.items()}
 
 
-def _difficulty(notes: Notes, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _difficulty(notes: Notes, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> Floats:
     """How hard each cluster is to hit, mean 1: it grows with the leap to it and with the size of its chord."""
     top = np.array([notes["pitch"][a:b].max() for a, b in zip(first, last, strict=True)], dtype=float)
     leap = np.abs(np.diff(top, prepend=top[0]))
@@ -380,22 +385,22 @@ def _difficulty(notes: Notes, first: npt.NDArray[np.int64], last: npt.NDArray[np
     return np.asarray(raw / raw.mean())
 
 
-def _autoregressive(n: int, rho: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _autoregressive(n: int, rho: float, rng: np.random.Generator) -> Floats:
     """First-order autoregressive noise of unit variance."""
     noise = rng.standard_normal(n)
-    values = np.empty(n)
+    values: Floats = np.empty(n)
     values[0] = noise[0]
     for i in range(1, n):
         values[i] = rho * values[i - 1] + np.sqrt(1 - rho**2) * noise[i]
     return values
 
 
-def _moving_mean(values: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:
+def _moving_mean(values: Floats, width: int) -> Floats:
     ones = np.ones(width)
     return np.asarray(np.convolve(values, ones, "same") / np.convolve(np.ones_like(values), ones, "same"))
 
 
-def _density(times: npt.NDArray[np.float64], steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _density(times: Floats, steps: Floats) -> Floats:
     """Events a second about each step, each event spread over _EVENT_WIDTH_S."""
     if len(times) == 0:
         return np.zeros(len(steps))

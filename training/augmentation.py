@@ -1,0 +1,62 @@
+"""What is done to a snippet's features before the network hears it: other microphones, more noise, holes.
+
+References
+----------
+Park et al., SpecAugment, Interspeech 2019 (section 2: frequency and time masking).
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+import torchaudio
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """How much is changed.
+
+    Attributes
+    ----------
+    equaliser_db : standard deviation of the gain at five places along the frequency axis
+    most_noise_db : noise floor rises up to here above the features' own floor; 1 feature unit is 20 dB
+    widest_frequency_mask : mel bands
+    widest_time_mask : frames; short, for a longer hole sounds like a hesitation
+    """
+
+    equaliser_db: float = 4.0
+    most_noise_db: float = 24.0
+    widest_frequency_mask: int = 12
+    widest_time_mask: int = 6
+
+
+_DB_PER_UNIT = 20.0
+_FLOOR = -2.5
+
+
+def augmented(snippets: Tensor, how: Augmentation) -> Tensor:
+    """Change each snippet in its own way.
+
+    Parameters
+    ----------
+    snippets : (B, T, M) log-mel features
+    how : how much
+
+    Returns
+    -------
+    (B, T, M)
+    """
+    n, _, n_mels = snippets.shape
+    curve = torch.randn(n, 1, 5) * (how.equaliser_db / _DB_PER_UNIT)
+    gain = F.interpolate(curve, n_mels, mode="linear", align_corners=True)  # (B, 1, M)
+    floor = _FLOOR + torch.rand(n, 1, 1) * (how.most_noise_db / _DB_PER_UNIT)
+    noisy = torch.maximum(snippets + gain, floor + 0.05 * torch.randn_like(snippets))
+    for_masks = noisy.transpose(1, 2).unsqueeze(1)  # (B, 1, M, T)
+    masks = (
+        torchaudio.transforms.FrequencyMasking(how.widest_frequency_mask, iid_masks=True),
+        torchaudio.transforms.TimeMasking(how.widest_time_mask, iid_masks=True),
+    )
+    for mask in masks:
+        for_masks = mask(for_masks, mask_value=_FLOOR)
+    return for_masks.squeeze(1).transpose(1, 2)

@@ -1,0 +1,59 @@
+"""`pkai-train evaluate`: hold the shipped model against people who rated performances."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from training import evaluate, rated
+from training.evaluate import SETTINGS, Agreement
+from training.metrics import Estimate
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this step."""
+    parser.add_argument("rated", type=Path, help="folder with ratings.csv, as fetched")
+    parser.add_argument("--model", default="pdr", help="default: %(default)s")
+    parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("cache"), help="folder of sampled grands (default: %(default)s)"
+    )
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=["clean"], help="default: %(default)s")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one row for each setting, and beside them what length alone and one instructor alone reach."""
+    performances = rated.read(args.rated)
+    rows: dict[str, Agreement] = {"length alone": evaluate.length_baseline(performances)}
+    for name in args.settings:
+        found = evaluate.scores(
+            performances, args.model_dir, args.model, args.cache, SETTINGS[name], n_workers=args.workers
+        )
+        rows[f"{args.model}, {name}"] = evaluate.agreement(performances, found)
+    people = evaluate.human_ceiling(performances)
+    lines = _as_json(rows, people) if args.json else _as_table(rows, people)
+    print("\n".join(lines))
+    return 0
+
+
+def _as_json(rows: dict[str, Agreement], people: dict[str, Estimate]) -> list[str]:
+    from training.release import as_plain
+
+    judges = {name: as_plain(agreement) for name, agreement in rows.items()}
+    return [json.dumps({"judges": judges, "instructors": {name: vars(found) for name, found in people.items()}})]
+
+
+def _as_table(rows: dict[str, Agreement], people: dict[str, Estimate]) -> list[str]:
+    head = f"{'judge':28} {'pairs >= 0.5':26} {'pairs >= 1.0':26} {'length misleads':26} Spearman"
+    lines = ["Pairwise accuracy within pieces, with 95 % intervals over recordings", "", head]
+    for name, found in rows.items():
+        cells = " ".join(f"{_cell(each):26}" for each in (found.at_half, found.at_one, found.against_length))
+        lines.append(f"{name:28} {cells} {found.spearman:.2f}")
+    lines += [f"{f'{name} against the others':28} {_cell(found):26}" for name, found in people.items()]
+    return lines
+
+
+def _cell(found: Estimate) -> str:
+    return f"{found.value:.1%} ({found.low:.0%}..{found.high:.0%}) n={found.n}"

@@ -1,0 +1,140 @@
+"""Turn fitted networks into what the service runs: one ONNX graph, its manifest beside it."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor, nn
+
+from pkai import artifact
+from pkai.calibration import Calibration
+from pkai.features import FeatureConfig
+from pkai.segments import SegmentConfig
+from training.durable import replace_bytes
+from training.networks import PairwiseRanker
+
+OPSET = 20
+# Largest difference of a score between torch and onnxruntime that export accepts.
+TOLERANCE = 1e-4
+
+
+class MeanOfNetworks(nn.Module):
+    """Networks that differ in their seed, heard as one: their scores and attentions are averaged.
+
+    Scores are standardised first, so that no network outweighs the others.
+
+    Parameters
+    ----------
+    networks : in evaluation mode
+    centres, spreads : of each network's scores on the calibration recordings
+    """
+
+    def __init__(self, networks: list[PairwiseRanker], centres: list[float], spreads: list[float]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+        self.centres, self.spreads = centres, spreads
+
+    def forward(self, snippets: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean standardised score (B,) and mean attention (B, T')."""
+        scores, attentions = zip(*(network(snippets) for network in self.networks), strict=True)
+        standard = [(s - c) / w for s, c, w in zip(scores, self.centres, self.spreads, strict=True)]
+        return torch.stack(standard).mean(dim=0), torch.stack(attentions).mean(dim=0)
+
+
+def to_onnx(network: nn.Module, features: FeatureConfig, cut: SegmentConfig) -> bytes:
+    """Graph with input `snippets` (K, S, M) and outputs `score` (K,) and `attention` (K, T'); K is free.
+
+    Raises
+    ------
+    ValueError
+        If the graph does not answer as the network does, within TOLERANCE.
+    """
+    example = torch.randn(3, cut.snippet_frames(features), features.n_features)
+    program = torch.onnx.export(
+        network.eval(),
+        (example,),
+        input_names=[artifact.INPUT_NAME],
+        output_names=list(artifact.OUTPUT_NAMES),
+        dynamic_shapes=({0: torch.export.Dim("K", min=1, max=4096)},),
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    if program is None:
+        raise ValueError("torch made no ONNX program of the network")
+    onnx.checker.check_model(program.model_proto)
+    graph = cast(bytes, program.model_proto.SerializeToString())
+    _refuse_different(network, graph, example)
+    return graph
+
+
+def write(
+    folder: Path,
+    graph: bytes,
+    *,
+    name: str,
+    version: str,
+    features: FeatureConfig,
+    cut: SegmentConfig,
+    calibration: Calibration,
+    metrics: dict[str, Any],
+    training: dict[str, Any],
+) -> str:
+    """Write `model.onnx` and then `manifest.json` into `folder`, each atomically.
+
+    Parameters
+    ----------
+    folder : made if it is not there
+    graph : as `to_onnx` makes it
+    name, version : of the weights
+    features, cut : what the network was trained with
+    calibration : fitted to this graph
+    metrics, training : figures and their origin, for people
+
+    Returns
+    -------
+    sha256 of the graph
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sha256 = hashlib.sha256(graph).hexdigest()
+    shapes = _shapes(graph)
+    manifest = {
+        "schema": artifact.SCHEMA_VERSION,
+        "name": name,
+        "version": version,
+        "file": "model.onnx",
+        "sha256": sha256,
+        "opset": OPSET,
+        "inputs": {artifact.INPUT_NAME: shapes[artifact.INPUT_NAME]},
+        "outputs": {output: shapes[output] for output in artifact.OUTPUT_NAMES},
+        "features": dataclasses.asdict(features),
+        "segments": dataclasses.asdict(cut),
+        "calibration": dataclasses.asdict(calibration),
+        "metrics": metrics,
+        "training": training,
+    }
+    replace_bytes(folder / "model.onnx", graph)
+    replace_bytes(folder / "manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
+    return sha256
+
+
+def _refuse_different(network: nn.Module, graph: bytes, example: Tensor) -> None:
+    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    with torch.no_grad():
+        wanted = network(example)
+    found = session.run(artifact.OUTPUT_NAMES, {artifact.INPUT_NAME: example.numpy()})
+    for name, one, other in zip(artifact.OUTPUT_NAMES, wanted, found, strict=True):
+        difference = float(np.abs(one.numpy() - np.asarray(other)).max())
+        if difference > TOLERANCE:
+            raise ValueError(f"ONNX differs from torch in {name} by {difference:.2g}; at most {TOLERANCE:g} is allowed")
+
+
+def _shapes(graph: bytes) -> dict[str, list[int | str]]:
+    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    return {node.name: list(node.shape) for node in (*session.get_inputs(), *session.get_outputs())}

@@ -1,0 +1,77 @@
+"""The reference performances: our own scores, played by our own ladder from beginner to expert, and scored.
+
+Only their scores are kept, so that a comparison costs nothing and no recording needs to be given away.
+"""
+
+import dataclasses
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+
+from pkai import references
+from pkai.references import Reference
+from pkai.scorer import Judge
+from training import conditions
+from training.commands.bundle import play
+from training.conditions import Conditions
+from training.durable import replace_bytes
+from training.evaluate import wav_bytes
+from training.instruments import Instrument
+from training.rendering import Renderer
+from training.score import SCORES, Score, read_score
+
+# Level -> severity on the skill ladder, with every kind of flaw alike.
+SEVERITIES = {"beginner": 1.1, "early-intermediate": 0.85, "intermediate": 0.6, "advanced": 0.3, "expert": 0.0}
+# A living room and a decent microphone, the same for all.
+_ROOM = Conditions(reverb_s=0.5, reverb_share=0.15, low_cut_hz=60.0, high_cut_hz=12_000.0, noise_db=50.0)
+_SAMPLE_RATE = 44_100
+_TAKES = 4
+
+
+def build(model_root: Path, models: list[str], piano: Instrument) -> tuple[Reference, ...]:
+    """Play every score at every level, let every model score it, and write `references/references.json`.
+
+    A reference's score is the mean over several takes, for a single take's stumbles fall by chance.
+
+    Parameters
+    ----------
+    model_root : usually `model/`
+    models : names of its models
+    piano : to play on
+    """
+    path = model_root / "references" / "references.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_file():
+        replace_bytes(path, b"[]\n")
+    judges = [Judge.load(model_root, name) for name in models]
+    renderer = Renderer(_SAMPLE_RATE)
+    made = tuple(
+        _reference(read_score(score), level, severity, judges, renderer, piano)
+        for score in sorted(SCORES.glob("*.txt"))
+        for level, severity in SEVERITIES.items()
+    )
+    plain = [dataclasses.asdict(reference) for reference in made]
+    replace_bytes(path, (json.dumps(plain, indent=2, ensure_ascii=False) + "\n").encode())
+    return references.load(path)
+
+
+def _reference(
+    score: Score, level: str, severity: float, judges: list[Judge], renderer: Renderer, piano: Instrument
+) -> Reference:
+    files = []
+    for take in range(_TAKES):
+        sound = renderer.render(play(score, severity, seed=1000 + take), piano)
+        sound = conditions.record(sound, _SAMPLE_RATE, _ROOM, np.random.default_rng(take))
+        files.append(wav_bytes(sound, _SAMPLE_RATE))
+    return Reference(
+        name=f"{score.piece}-{level}",
+        title=f"{score.title}, {level}",
+        piece=score.piece,
+        level=level,
+        scores={
+            judge.manifest.sha256: round(float(np.mean([judge.hear(io.BytesIO(file)).score for file in files])), 4)
+            for judge in judges
+        },
+    )

@@ -1,0 +1,133 @@
+"""From checkpoints to a model folder: standardise, export, calibrate on people's ratings, measure, write."""
+
+import dataclasses
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pkai.calibration import Calibration
+from pkai.features import FeatureConfig
+from pkai.segments import SegmentConfig
+from training import calibrate, evaluate, export, ladder
+from training.calibrate import Rated
+from training.evaluate import SETTINGS, Agreement
+from training.export import MeanOfNetworks
+from training.fit import load_network
+from training.networks import PairwiseRanker
+from training.rated import RatedPerformance
+from training.snippets import LadderBatches
+
+# Ratings are calibrated over these, for people's recordings come from many pianos and rooms.
+_CALIBRATION_SETTINGS = ("clean", "unheard instrument", "phone")
+
+
+def release(
+    checkpoints: list[Path],
+    rated: tuple[RatedPerformance, ...],
+    ladder_folder: Path,
+    model_root: Path,
+    cache: Path,
+    *,
+    version: str,
+    n_workers: int,
+) -> dict[str, Any]:
+    """Write `<model_root>/<name>/` from the checkpoints of one architecture.
+
+    Parameters
+    ----------
+    checkpoints : of networks that differ in their seed; their scores are averaged
+    rated : performances rated by people, which no network has seen
+    ladder_folder : its validation shards standardise the scores
+    model_root : usually `model/`
+    cache : where sampled grands are kept
+    version : of the weights
+    n_workers : processes
+
+    Returns
+    -------
+    metrics, as written into the manifest
+    """
+    loaded = [load_network(checkpoint) for checkpoint in checkpoints]
+    run = loaded[0][1]
+    features, cut = FeatureConfig(), SegmentConfig()
+    network = _mean([network for network, _ in loaded], ladder_folder, features, cut)
+    graph = export.to_onnx(network, features, cut)
+
+    def write(folder: Path, calibration: Calibration, metrics: dict[str, Any]) -> None:
+        training = {"run": dataclasses.asdict(run), "seeds": [each.seed for _, each in loaded]}
+        export.write(
+            folder,
+            graph,
+            name=run.name,
+            version=version,
+            features=features,
+            cut=cut,
+            calibration=calibration,
+            metrics=metrics,
+            training=training,
+        )
+
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        (root / "references").mkdir()
+        (root / "references" / "references.json").write_text("[]")
+        write(root / run.name, _uncalibrated(), {})
+        found = {
+            name: evaluate.scores(rated, root, run.name, cache, setting, n_workers=n_workers)
+            for name, setting in SETTINGS.items()
+        }
+    people = Rated(
+        scores=np.concatenate([found[name] for name in _CALIBRATION_SETTINGS]),
+        ratings=np.tile([performance.mean_rating for performance in rated], len(_CALIBRATION_SETTINGS)),
+        pieces=np.tile([performance.piece for performance in rated], len(_CALIBRATION_SETTINGS)),
+    )
+    calibration = calibrate.fit(people)
+    metrics = {
+        "agreement": {name: as_plain(evaluate.agreement(rated, scores)) for name, scores in found.items()},
+        "expected_calibration_error": round(calibrate.calibration_error(people), 4),
+        "interval_coverage": round(calibrate.interval_coverage(people, z=calibration.interval_z), 3),
+    }
+    write(model_root / run.name, calibration, metrics)
+    return metrics
+
+
+def as_plain(agreement: Agreement) -> dict[str, Any]:
+    """An agreement as rounded plain values."""
+    plain: dict[str, Any] = json.loads(
+        json.dumps(dataclasses.asdict(agreement)), parse_float=lambda text: round(float(text), 4)
+    )
+    return plain
+
+
+def _mean(
+    networks: list[PairwiseRanker], ladder_folder: Path, features: FeatureConfig, cut: SegmentConfig
+) -> MeanOfNetworks:
+    """The networks as one, each standardised on snippets of pieces that none of them trained on."""
+    batches = LadderBatches(
+        ladder.read(ladder_folder, "validation"),
+        snippet_frames=cut.snippet_frames(features),
+        frames_per_s=features.frames_per_s,
+        n_excerpts=16,
+        n_versions=6,
+        seed=0,
+    )
+    rng = np.random.default_rng(0)
+    snippets = torch.cat([batches.draw(rng).snippets for _ in range(4)])
+    with torch.no_grad():
+        scores = [network(snippets)[0] for network in networks]
+    return MeanOfNetworks(networks, [float(s.mean()) for s in scores], [float(s.std()) for s in scores])
+
+
+def _uncalibrated() -> Calibration:
+    return Calibration(
+        score_knots=(-1.0, 1.0),
+        rating_knots=(0.0, 100.0),
+        level_ratings=calibrate.LEVEL_RATINGS,
+        scale=1.0,
+        tie_band=0.0,
+        sigma_rating=0.0,
+    )
