@@ -102,5 +102,5 @@ def test_a_graph_that_is_no_onnx_is_refused(folder: Path) -> None:
     noise = b"not a graph"
     (folder / "model.onnx").write_bytes(noise)
     rewrite(folder, lambda m: m.update(sha256=hashlib.sha256(noise).hexdigest()))
-    with pytest.raises(ModelContractError, match=r"model\.onnx is no graph that onnxruntime can load"):
+    with pytest.raises(ModelContractError, match=r"model\.onnx is no graph that onnxruntime .* can load"):
         Judge(artifact.load(folder), ())

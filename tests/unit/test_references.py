@@ -87,5 +87,5 @@ def test_an_unknown_name_is_answered_with_those_there_are(name: str) -> None:
 
 
 def test_an_unknown_piece_is_answered_with_those_there_are() -> None:
-    with pytest.raises(RequestError, match="no reference .* of piece 'sonata'; there are: fur-elise, gymnopedie"):
+    with pytest.raises(RequestError, match=r"no reference .* of piece 'sonata'; there are: fur-elise, gymnopedie"):
         references.select(KNOWN, model_sha256="hash", piece="sonata", names=None)
