@@ -10,6 +10,7 @@ STEPS = {
     "bundle": ("training.commands.bundle", "make the recordings that come with the project"),
     "evaluate": ("training.commands.evaluate", "hold a model against people who rated performances"),
     "export": ("training.commands.export", "checkpoints to a model folder, calibrated and measured"),
+    "fetch": ("training.commands.fetch", "download data sets by recipe, or the clips of a list of videos"),
     "fit": ("training.commands.fit", "train a network on the skill ladder"),
     "ladder": ("training.commands.ladder", "build and render the skill ladder"),
     "pairs": ("training.commands.pairs", "list, label, divide and judge pairs of recordings"),
