@@ -1,25 +1,50 @@
 """AWS on this machine: an environment without real credentials, and S3 as a real server on loopback."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from typing import Final
 
+import boto3
 from moto.server import ThreadedMotoServer
 
+REGION: Final = "eu-central-1"
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_DEFAULT_REGION": REGION,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
 
 @contextmanager
 def s3_server() -> Iterator[str]:
-    """Run moto's server on a free port; yields its endpoint."""
+    """Run moto's server, empty, on a free port; yields its endpoint."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
+        _empty(host, port)
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+def put(endpoint: str, *, bucket: str, key: str, body: bytes) -> None:
+    """Create the bucket and put one object there."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=ENVIRONMENT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
+    )
+    with closing(client):
+        client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        client.put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def _empty(host: str, port: int) -> None:
+    with closing(HTTPConnection(host, port)) as connection:  # all servers of a process share one state
+        connection.request("POST", "/moto-api/reset")
+        connection.getresponse().read()
