@@ -105,9 +105,8 @@ def percent(probability: float) -> str:
 
 def _heading(left: str, right: str, terminal: Terminal) -> list[str]:
     room = terminal.width - columns(right) - 2
-    left = fit(left, room) if right else fit(left, terminal.width)
     return [
-        f"{terminal.paint(left, 'bold')}  {terminal.paint(right, 'dim')}".rstrip(),
+        f"{terminal.paint(fit(left, room), 'bold')}  {terminal.paint(right, 'dim')}",
         terminal.paint("─" * terminal.width, "dim"),
     ]
 

@@ -41,10 +41,11 @@ class Terminal:
         )
 
     def paint(self, text: str, *styles: str) -> str:
-        """Text in colour, where there is colour; it takes up no more columns."""
-        if not self.colour or not styles:
+        """Text in colour, where there is colour; it takes up no more columns, and spaces at its end stay bare."""
+        shown = text.rstrip(" ")
+        if not self.colour or not shown:
             return text
-        return f"\x1b[{';'.join(_SGR[style] for style in styles)}m{text}\x1b[0m"
+        return f"\x1b[{';'.join(_SGR[style] for style in styles)}m{shown}\x1b[0m{text[len(shown) :]}"
 
     def spell(self, line: str) -> str:
         """A line in the characters that can be shown."""

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import piano_tone
 import pytest
+
+import piano_tone
 import recording_files
 from conftest import ROOT
 
