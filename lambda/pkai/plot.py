@@ -50,6 +50,7 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "pdf.fonttype": 42,
     "text.color": _INK,
+    "text.parse_math": False,  # a file name may hold dollar signs
     "xtick.color": _INK,
     "xtick.labelsize": 8,
     "ytick.color": _INK,

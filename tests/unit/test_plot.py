@@ -1,0 +1,163 @@
+"""Pictures: what is drawn stands where it belongs, and a file appears as a whole or not at all."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.text import Text
+
+import made_assessment
+import recording_files
+from pkai import features, plot, segments
+from pkai.artifact import Manifest
+from pkai.calibration import Calibration
+from pkai.errors import RequestError
+from pkai.features import FeatureConfig
+from pkai.report import Named
+from pkai.scorer import Hearing, Judge
+
+SIGNATURES = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
+
+
+@pytest.fixture(scope="module")
+def heard(model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Named, Hearing, Manifest]:
+    """A recording as the judge heard it, its assessment, and the model."""
+    judge = Judge.load(model_root, "pdr", n_threads=1)
+    hearing = judge.hear(recording_files.write(tmp_path_factory.mktemp("recording") / "me.wav"))
+    return Named(name="me.wav", assessment=judge.assessment(hearing, judge.references)), hearing, judge.manifest
+
+
+def texts(figure: Figure) -> list[str]:
+    return [artist.get_text() for artist in figure.findobj(Text) if isinstance(artist, Text)]
+
+
+def test_the_page_of_a_recording_tells_its_name_rating_level_and_references(
+    heard: tuple[Named, Hearing, Manifest],
+) -> None:
+    named, _, _ = heard
+    figure = plot.recording_figure(*heard)
+    shown = "\n".join(texts(figure))
+    assert "me.wav" in shown
+    assert f"{named.assessment.rating:.0f} of 100" in shown
+    assert named.assessment.level in shown
+    for comparison in named.assessment.comparisons:
+        assert comparison.reference.title in shown
+
+
+def test_spectrogram_attention_and_rating_share_the_time_of_the_playing(
+    heard: tuple[Named, Hearing, Manifest],
+) -> None:
+    _, hearing, _ = heard
+    sound, attention, rating, _ = plot.recording_figure(*heard).axes
+    played = (hearing.recording.played_from_s, hearing.recording.played_to_s)
+    for axes in (sound, attention, rating):
+        assert axes.get_xlim() == pytest.approx(played)
+    assert rating.get_ylim() == (0, 100)
+    assert rating.xaxis.get_major_formatter()(61, 0) == "1:01"
+
+
+def test_the_frequency_axis_names_the_band_in_which_a_tone_shows(heard: tuple[Named, Hearing, Manifest]) -> None:
+    config = FeatureConfig()
+    seconds = np.arange(config.sample_rate) / config.sample_rate
+    tone = np.sin(2 * np.pi * 1000 * seconds).astype(np.float32)
+    loudest = int(features.mel_frames([tone], config).mean(axis=0).argmax())
+    sound = plot.recording_figure(*heard).axes[0]
+    ticks = dict(zip([t.get_text() for t in sound.get_yticklabels()], sound.get_yticks(), strict=True))
+    assert ticks["1,000"] == pytest.approx(loudest, abs=0.6)
+
+
+def test_a_long_recording_is_drawn_in_no_more_columns_than_a_print_shows_and_no_onset_is_lost() -> None:
+    frames = np.zeros((60_001, 4), np.float32)
+    frames[31_337, 2] = 1
+    config = FeatureConfig(n_mels=4, n_mfcc=4)
+    manifest = Manifest(
+        name="pdr", version="1", sha256="", features=config, segments=segments.SegmentConfig(), metrics={},
+        calibration=Calibration(
+            score_knots=(-2, 0), rating_knots=(0, 100), level_ratings=(20, 40, 60, 80), scale=1, tie_band=0,
+            sigma_rating=5,
+        ),
+    )  # fmt: skip
+    assessment = made_assessment.assessment(comparisons=())
+    hearing = Hearing(
+        recording=assessment.recording, features=frames, frames_per_s=50, starts=np.zeros(1, np.int64),
+        snippet_frames=400, snippet_scores=np.zeros(1), local_score=np.zeros(60_001), local_attention=np.ones(60_001),
+        damaged_packets=0,
+    )  # fmt: skip
+    figure = plot.recording_figure(Named(name="long.mp3", assessment=assessment), hearing, manifest)
+    image = figure.axes[0].findobj(AxesImage)[0]
+    assert isinstance(image, AxesImage)
+    drawn = image.get_array()
+    assert drawn is not None
+    assert drawn.shape[1] <= 2400
+    assert drawn.max() == 1
+
+
+def test_features_of_either_kind_are_drawn_as_a_spectrum() -> None:
+    log_mel_config = FeatureConfig()
+    mel = np.random.default_rng(0).random((50, log_mel_config.n_mels), np.float32)
+    log_mel = features.normalise(mel, log_mel_config)
+    assert features.log_mel(log_mel, log_mel_config) is log_mel
+    full = FeatureConfig(kind="mfcc", n_mfcc=log_mel_config.n_mels)
+    assert features.log_mel(features.normalise(mel, full), full) == pytest.approx(log_mel, abs=1e-4)
+
+
+def test_a_pair_shares_one_rating_axis(heard: tuple[Named, Hearing, Manifest], model_root: Path) -> None:
+    named, hearing, manifest = heard
+    pair = Judge.load(model_root, "pdr", n_threads=1).pair_assessment(named.assessment, named.assessment)
+    figure = plot.pair_figure(pair, (named, named), (hearing, hearing), manifest)
+    assert "The first and the second are played about equally well" in "".join(texts(figure))
+    ratings = [axes for axes in figure.axes if axes.get_ylabel() == "rating"]
+    assert [axes.get_ylim() for axes in ratings] == [(0, 100), (0, 100)]
+
+
+def test_labels_of_the_ladder_keep_their_order_and_never_touch() -> None:
+    many = tuple(made_assessment.comparison(f"r{i}", 50 + i / 10) for i in range(30))
+    figure = Figure()
+    axes = figure.add_subplot()
+    plot._draw_ladder(axes, made_assessment.assessment(comparisons=many))
+    heights = [text.get_position()[1] for text in axes.texts]
+    assert np.all(np.diff(heights) >= 5 - 1e-9)
+    assert 0 <= heights[0] and heights[-1] <= 100
+
+
+@pytest.mark.parametrize("kind", SIGNATURES)
+def test_the_suffix_says_what_is_written(kind: str, heard: tuple[Named, Hearing, Manifest], tmp_path: Path) -> None:
+    out = tmp_path / f"out.{kind}"
+    with plot.canvas(out) as canvas:
+        canvas.draw_recording(*heard)
+        assert not out.exists()
+    assert out.read_bytes().startswith(SIGNATURES[kind])
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_name_in_any_script_is_drawn_without_a_warning(
+    heard: tuple[Named, Hearing, Manifest], tmp_path: Path
+) -> None:
+    named, hearing, manifest = heard
+    other = Named(name="猫ふんじゃった $\\frac$ \x1b.wav", assessment=named.assessment)
+    with plot.canvas(tmp_path / "out.png") as canvas:
+        canvas.draw_recording(other, hearing, manifest)
+
+
+def test_nothing_is_left_and_nothing_replaced_when_drawing_fails(tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    out.write_bytes(b"before")
+    with pytest.raises(io.UnsupportedOperation), plot.canvas(out):
+        raise io.UnsupportedOperation
+    with plot.canvas(out):
+        pass  # a recording that could not be judged is never drawn
+    assert out.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    for out, reason in (("no/out.png", "No such file or directory"), ("folder.png", "it is a folder")):
+        with pytest.raises(RequestError, match=reason), plot.canvas(tmp_path / out):
+            pytest.fail("the canvas was opened")
