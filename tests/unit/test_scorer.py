@@ -1,0 +1,229 @@
+"""A judgement depends on what was played, all of it, and on nothing else."""
+
+import dataclasses
+import io
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+
+import piano_tone
+import tiny_model
+from pkai import artifact, audio, scorer
+from pkai.assessment import Assessment
+from pkai.errors import ModelContractError, RecordingTooShort, RequestError, SilentRecording
+from pkai.scorer import Judge
+
+SAMPLE_RATE = 22_050
+Waveform = npt.NDArray[np.float32]
+SAME_SCORE = 1e-5
+
+
+def playing(duration_s: float, *, seed: int = 7) -> Waveform:
+    """The made-up piano at the model's own sample rate."""
+    return piano_tone.notes(duration_s, SAMPLE_RATE, seed=seed)
+
+
+def silence(duration_s: float) -> Waveform:
+    """Digital silence."""
+    return np.zeros(round(duration_s * SAMPLE_RATE), np.float32)
+
+
+def recording(*parts: Waveform) -> io.BytesIO:
+    """A WAV file in memory of parts joined end to end."""
+    file = io.BytesIO()
+    soundfile.write(file, np.concatenate(parts), SAMPLE_RATE, format="WAV", subtype="FLOAT")
+    return file
+
+
+@pytest.fixture(scope="module")
+def judge(model_root: Path) -> Judge:
+    """The tiny model, on one thread."""
+    return Judge.load(model_root, "pdr", n_threads=1)
+
+
+@pytest.fixture(scope="module")
+def assessment(judge: Judge) -> Assessment:
+    """What the judge says of 31.3 s of playing."""
+    return judge.assess(recording(playing(31.3)))
+
+
+def test_the_score_is_the_mean_over_all_played_frames(judge: Judge) -> None:
+    hearing = judge.hear(recording(playing(8.5)))
+    k, s = len(hearing.starts), hearing.snippet_frames
+    total, count = np.zeros(len(hearing.features)), np.zeros(len(hearing.features))
+    for start in hearing.starts:
+        total[start : start + s] += hearing.features[start : start + s].mean()
+        count[start : start + s] += 1
+    assert k > 1
+    assert hearing.score == pytest.approx(float((total / count).mean()), abs=1e-5)
+
+
+@pytest.mark.parametrize("snippets_per_run", [1, 2, 3, 64])
+def test_the_batch_size_never_moves_a_score(
+    snippets_per_run: int, judge: Judge, assessment: Assessment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scorer, "SNIPPETS_PER_RUN", snippets_per_run)
+    assert judge.assess(recording(playing(31.3))).score == pytest.approx(assessment.score, abs=SAME_SCORE)
+
+
+@pytest.mark.parametrize("block_samples", [100, 4096, 1_000_000])
+def test_the_block_size_never_moves_a_score(
+    block_samples: int, judge: Judge, assessment: Assessment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = audio.stream
+
+    def rechunked(*args: Any, **kwargs: Any) -> list[Waveform]:
+        whole = np.concatenate(list(original(*args, **kwargs)))
+        return np.split(whole, range(block_samples, len(whole), block_samples))
+
+    monkeypatch.setattr(audio, "stream", rechunked)
+    assert judge.assess(recording(playing(31.3))).score == pytest.approx(assessment.score, abs=SAME_SCORE)
+
+
+def test_the_number_of_threads_never_moves_a_score(model_root: Path, assessment: Assessment) -> None:
+    two = Judge.load(model_root, "pdr", n_threads=2)
+    assert two.assess(recording(playing(31.3))).score == pytest.approx(assessment.score, abs=SAME_SCORE)
+
+
+def test_asking_twice_gives_the_same_answer(judge: Judge, assessment: Assessment) -> None:
+    assert judge.assess(recording(playing(31.3))) == assessment
+
+
+@pytest.mark.parametrize(("before_s", "after_s"), [(2.0, 0.0), (0.0, 2.0), (5.0, 9.0)])
+def test_silence_around_the_playing_does_not_move_the_score(judge: Judge, before_s: float, after_s: float) -> None:
+    tone = (silence(0.2), playing(12.0), silence(0.2))
+    bare = judge.assess(recording(*tone))
+    padded = judge.assess(recording(silence(before_s), *tone, silence(after_s)))
+    assert padded.score == pytest.approx(bare.score, abs=SAME_SCORE)
+    assert padded.recording.played_from_s == pytest.approx(bare.recording.played_from_s + before_s, abs=0.03)
+    assert padded.recording.played_to_s == pytest.approx(bare.recording.played_to_s + before_s, abs=0.03)
+
+
+@pytest.mark.parametrize("gain", [0.05, 0.5, 1.2])
+def test_the_level_of_the_recording_does_not_move_the_score(judge: Judge, assessment: Assessment, gain: float) -> None:
+    louder = judge.assess(recording(playing(31.3) * np.float32(gain)))
+    assert louder.score == pytest.approx(assessment.score, abs=1e-4)
+
+
+@pytest.mark.parametrize("duration_s", [8.1, 11.9, 12.1, 15.7])
+def test_the_tail_is_heard(judge: Judge, duration_s: float) -> None:
+    usual = playing(duration_s)
+    other = usual.copy()
+    tail = round(0.5 * SAMPLE_RATE)
+    other[-tail:] = playing(0.5, seed=99)[-tail:] * np.float32(0.3)
+    heard, heard_other = (judge.hear(recording(y)) for y in (usual, other))
+    assert heard.starts[-1] + heard.snippet_frames == len(heard.features)
+    assert heard.snippet_scores[-1] != pytest.approx(heard_other.snippet_scores[-1], abs=1e-4)
+    assert heard.score != pytest.approx(heard_other.score, abs=1e-5)
+
+
+def test_the_timeline_runs_without_gaps_from_the_first_note_to_the_last(assessment: Assessment) -> None:
+    timeline = assessment.timeline
+    assert timeline[0].start_s == pytest.approx(assessment.recording.played_from_s, abs=0.01)
+    assert timeline[-1].end_s == pytest.approx(assessment.recording.played_to_s, abs=0.05)
+    assert all(a.end_s == b.start_s for a, b in itertools.pairwise(timeline))
+    assert all(point.start_s < point.end_s for point in timeline)
+
+
+def test_attention_has_a_mean_of_one(assessment: Assessment) -> None:
+    lengths = [point.end_s - point.start_s for point in assessment.timeline]
+    attention = [point.attention for point in assessment.timeline]
+    assert np.average(attention, weights=lengths) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_strongest_and_weakest_passages_do_not_overlap(assessment: Assessment) -> None:
+    passages = sorted((*assessment.strongest, *assessment.weakest), key=lambda passage: passage.start_s)
+    assert len(assessment.strongest) == len(assessment.weakest) == 1
+    assert all(a.end_s <= b.start_s + 0.01 for a, b in itertools.pairwise(passages))
+    assert min(p.rating for p in assessment.strongest) >= max(p.rating for p in assessment.weakest)
+
+
+def test_the_rating_lies_in_its_interval_and_in_its_level(judge: Judge, assessment: Assessment) -> None:
+    low, high = assessment.rating_interval
+    assert low <= assessment.rating <= high
+    assert assessment.level == judge.manifest.calibration.level(assessment.rating)
+
+
+def test_the_facts_of_the_recording_are_told(assessment: Assessment) -> None:
+    facts = assessment.recording
+    assert facts.duration_s == pytest.approx(31.3, abs=0.01)
+    assert (facts.codec, facts.sample_rate, facts.channels) == ("pcm_f32le", SAMPLE_RATE, 1)
+
+
+def test_swapping_a_pair_mirrors_p_better(judge: Judge) -> None:
+    first, second = playing(9.0), playing(9.0, seed=3) * np.linspace(1, 0.05, 9 * SAMPLE_RATE, dtype=np.float32)
+    pair = judge.compare(recording(first), recording(second))
+    swapped = judge.compare(recording(second), recording(first))
+    mirror = {"better": "worse", "worse": "better", "equivalent": "equivalent"}
+    assert pair.p_better + swapped.p_better == pytest.approx(1.0)
+    assert swapped.outcome == mirror[pair.outcome]
+    assert (swapped.first, swapped.second) == (pair.second, pair.first)
+
+
+def test_a_recording_is_equivalent_to_itself(judge: Judge) -> None:
+    pair = judge.compare(recording(playing(9.0)), recording(playing(9.0)))
+    assert (pair.outcome, pair.p_better) == ("equivalent", 0.5)
+
+
+def test_the_rank_counts_the_references_that_are_outplayed(judge: Judge, assessment: Assessment) -> None:
+    assert [c.reference.name for c in assessment.comparisons] == [
+        "elise-beginner",
+        "elise-intermediate",
+        "elise-expert",
+    ]
+    better = [c for c in assessment.comparisons if c.outcome == "better"]
+    assert (assessment.rank.better_than, assessment.rank.of) == (len(better), 3)
+    for comparison in assessment.comparisons:
+        other = next(r for r in judge.references if r.name == comparison.reference.name)
+        difference = assessment.score - other.scores[judge.manifest.sha256]
+        assert (comparison.p_better > 0.5) == (difference > 0)
+
+
+def test_references_can_be_chosen_by_name(judge: Judge) -> None:
+    chosen = judge.assess(recording(playing(9.0)), reference_names=("elise-expert",))
+    assert [c.reference.name for c in chosen.comparisons] == ["elise-expert"]
+
+
+def test_an_unknown_piece_is_refused_before_anything_is_decoded(judge: Judge) -> None:
+    with pytest.raises(RequestError, match="no reference performance of piece 'sonata'"):
+        judge.assess(io.BytesIO(b""), piece="sonata")
+
+
+def test_a_short_recording_is_rated_with_a_warning(judge: Judge, assessment: Assessment) -> None:
+    short = judge.assess(recording(playing(9.0)))
+    assert [notice.code for notice in short.warnings] == ["short_recording"]
+    assert short.warnings[0].message == "only 9 s were played; 20 s or more give a surer rating"
+    assert assessment.warnings == ()
+
+
+def test_a_recording_of_exactly_one_snippet_is_rated(judge: Judge) -> None:
+    assert np.isfinite(judge.assess(recording(playing(8.0))).score)
+
+
+def test_a_recording_shorter_than_one_snippet_is_refused(judge: Judge) -> None:
+    with pytest.raises(RecordingTooShort, match=r"recording is 7\.5 s; at least 8\.0 s is needed"):
+        judge.assess(recording(playing(7.5)))
+
+
+def test_too_little_playing_in_long_silence_is_refused(judge: Judge) -> None:
+    with pytest.raises(RecordingTooShort, match=r"only 3\.\d s of the recording is playing; at least 8\.0 s is needed"):
+        judge.assess(recording(silence(10.0), playing(3.0), silence(10.0)))
+
+
+def test_silence_is_refused(judge: Judge) -> None:
+    with pytest.raises(SilentRecording, match="nothing can be heard in the recording"):
+        judge.assess(recording(silence(20.0)))
+
+
+def test_a_graph_made_for_another_snippet_length_is_refused(judge: Judge, tmp_path: Path) -> None:
+    root = tiny_model.write(tmp_path / "model")
+    model = artifact.load(root / "pdr")
+    longer = dataclasses.replace(model.manifest.segments, snippet_s=10.0)
+    changed = dataclasses.replace(model, manifest=dataclasses.replace(model.manifest, segments=longer))
+    with pytest.raises(ModelContractError, match=r"the graph takes .*400.*the manifest promises .*500"):
+        Judge(changed, judge.references)
