@@ -25,9 +25,9 @@ CLIP_SAMPLE_RATE = 44_100
 _MISSING_END_S = 2.0  # lists round times up, and sound ends before the picture
 _KINDS = (  # the first pattern that the message has tells what became of a video
     ("private", r"private|sign in|members[- ]only|HTTP Error 40[13]"),
-    ("geo-blocked", r"not available (in|from) your (country|location)|geo.?restrict|blocked it in|HTTP Error 451"),
-    ("deleted", r"removed|deleted|terminated|no longer available|unavailable|not available|HTTP Error 4(04|10)"),
+    ("geo-blocked", r"available in your (country|location)|geo.?restrict|blocked it in|HTTP Error 451"),
     ("network", r"timed out|connection|resolve|unreachable|HTTP Error 5\d\d|IncompleteRead|TransportError"),
+    ("deleted", r"removed|deleted|terminated|no longer available|unavailable|not available|HTTP Error 4(04|10)"),
 )
 
 
@@ -139,22 +139,29 @@ def cut(video: Path, clip: Clip, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
+    try:
+        there_s = clip.start_s + _write(_between(video, clip.start_s, clip.end_s), part)
+        if there_s == clip.start_s or there_s < clip.end_s - _MISSING_END_S:
+            raise ValueError(f"the video's sound ends before {clip.end_s:g} s, where {clip.name} should")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _write(blocks: Iterator[Waveform], path: Path) -> float:
+    """Write blocks into a FLAC file; the seconds that they last."""
     samples = 0
-    with av.open(str(part), "w", format="flac") as container:
+    with av.open(str(path), "w", format="flac") as container:
         track = container.add_stream("flac", rate=CLIP_SAMPLE_RATE, layout="mono")
-        for block in _between(video, clip.start_s, clip.end_s):
+        for block in blocks:
             frame = av.AudioFrame.from_ndarray(_to_int16(block)[None], format="s16", layout="mono")
             frame.sample_rate = CLIP_SAMPLE_RATE
             frame.pts = samples
             samples += len(block)
             container.mux(track.encode(frame))
         container.mux(track.encode(None))
-    there_s = clip.start_s + samples / CLIP_SAMPLE_RATE
-    if samples == 0 or there_s < clip.end_s - _MISSING_END_S:
-        part.unlink()
-        raise ValueError(f"the video's sound ends before {clip.end_s:g} s, where {clip.name} should")
-    part.replace(path)
-    sync_folder(path.parent)
+    return samples / CLIP_SAMPLE_RATE
 
 
 def _between(video: Path, start_s: float, end_s: float) -> Iterator[Waveform]:

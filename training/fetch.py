@@ -97,6 +97,7 @@ def _has_sum(path: Path, sha256: str) -> bool:
 
 def _download(url: str, path: Path, sha256: str | None) -> Path:
     """Download a file whole or not at all; nothing is downloaded where it lies already."""
+    pooch.get_logger().setLevel("WARNING")  # it would explain itself at length for each file
     known = None if sha256 is None else f"sha256:{sha256}"
     return Path(pooch.retrieve(url, known, fname=path.name, path=path.parent))
 

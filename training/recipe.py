@@ -1,5 +1,6 @@
 """Recipes: what a data set is, where it lies, what one may do with it, and how to know that it came whole."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
@@ -28,6 +29,7 @@ class RemoteFile:
 
     def __post_init__(self) -> None:
         _check_path(self.path)
+        _check_sum(self.sha256)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,9 @@ class Archive:
     url: str
     sha256: str | None = None
     include: tuple[str, ...] = ("*",)
+
+    def __post_init__(self) -> None:
+        _check_sum(self.sha256)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,3 +127,8 @@ def _check_path(path: str) -> None:
     parts = PurePosixPath(path)
     if not path or parts.is_absolute() or ".." in parts.parts:
         raise ValueError(f"path {path!r} has to stay inside the recipe's folder")
+
+
+def _check_sum(sha256: object) -> None:
+    if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch(r"[0-9a-f]{64}", sha256)):
+        raise ValueError(f"sha256 {sha256!r} is none; it is 64 digits 0-9a-f, in quotes where all are 0-9, or null")

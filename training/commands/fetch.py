@@ -68,4 +68,6 @@ def _tell(what: str, folder: Path, summary: Summary) -> None:
     for failure in sorted(summary.failed, key=lambda failure: (failure.kind, failure.name)):
         print(f"{failure.kind}: {failure.name}: {failure.reason}")
     kinds = "".join(f", {count} {kind}" for kind, count in sorted(Counter(f.kind for f in summary.failed).items()))
-    print(f"{what}: {len(summary.fetched)} fetched, {len(summary.present)} there already{kinds}; in {folder}")
+    print(
+        f"{Path(what).name}: {len(summary.fetched)} fetched, {len(summary.present)} there already{kinds}; in {folder}"
+    )
