@@ -43,7 +43,7 @@ def _phrase() -> Waveform:
         note = _note(440 * 2 ** (rng.integers(-24, 25) / 12)) * rng.uniform(0.3, 1.0)
         start = k * SAMPLE_RATE // _NOTES_PER_S
         phrase[(start + np.arange(len(note))) % n_samples] += note.astype(np.float32)
-    return cast(Waveform, phrase * np.float32(0.7 / np.abs(phrase).max()))
+    return phrase * np.float32(0.7 / np.abs(phrase).max())
 
 
 def _note(pitch_hz: float) -> Waveform:
@@ -51,7 +51,7 @@ def _note(pitch_hz: float) -> Waveform:
     partials = np.arange(1, _N_PARTIALS + 1)[:, None]
     tones = np.sin(2 * np.pi * pitch_hz * partials * t) * np.exp(-2.5 * t * partials**0.5) / partials
     attack = np.minimum(1.0, t / 0.005)
-    return (attack * tones.sum(axis=0)).astype(np.float32)
+    return cast(Waveform, (attack * tones.sum(axis=0)).astype(np.float32))
 
 
 def _chunks(phrase: Waveform, n_samples: int) -> Iterator[Waveform]:

@@ -83,7 +83,7 @@ def cases(folder: Path, lengths: Lengths) -> tuple[Case, ...]:
             name="imports",
             title="Process that only imports",
             unit="s",
-            ours=("-c", "import pkai.__main__, pkai.scorer"),
+            ours=("-c", "import pkai.commands, pkai.scorer"),
             reference=("-c", "import benchmarks.reference_design"),
             figure=lambda run: run.answer_s,
         ),
