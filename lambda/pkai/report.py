@@ -15,6 +15,9 @@ _MIN_CHART_SPAN = 20
 _TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
 _TICK_COLUMNS = 8
 _RUNGS_EACH_SIDE = 4
+# What a line of the ranking takes beside the name and the bar.
+_RANKING_COLUMNS = 43
+_MIN_RANKING_BAR, _MAX_RANKING_BAR = 5, 20
 _OUTCOME_WORDS = {"better": "better", "equivalent": "about equal", "worse": "not as good"}
 _OUTCOME_STYLES = {"better": "green", "equivalent": "yellow", "worse": "red"}
 
@@ -51,11 +54,13 @@ def ranking_lines(recordings: Sequence[Named], terminal: Terminal) -> list[str]:
     """All recordings of one call, the best first."""
     ranked = sorted(recordings, key=lambda named: -named.assessment.rating)
     lines = _heading(f"Ranking of {len(ranked)} recordings", "", terminal)
-    name_width = min(max(columns(named.name) for named in ranked), terminal.width - 51)
+    room = terminal.width - _RANKING_COLUMNS
+    name_width = min(max(columns(named.name) for named in ranked), room - _MIN_RANKING_BAR)
+    bar_width = min(_MAX_RANKING_BAR, room - name_width)
     for place, named in enumerate(ranked, 1):
         assessment = named.assessment
         low, high = assessment.rating_interval
-        bar = terminal.paint(_solid_bar(assessment.rating / 100, 10), "cyan")
+        bar = terminal.paint(_solid_bar(assessment.rating / 100, bar_width), "cyan")
         lines.append(
             f"{place:4d}.  {fit(named.name, name_width)}  {bar} {assessment.rating:3.0f}  "
             f"{f'({low:.0f}–{high:.0f})':<8}  {assessment.level}"
