@@ -68,6 +68,7 @@ score-venv:
 		"$(SCORE_VENV)/bin/python" $(PIP) --no-deps --require-hashes -r requirements/score.lock && \
 		cp requirements/score.lock "$(SCORE_VENV)/made-from.lock"; }
 
+# The lock is complete, so nothing is resolved but what a CUDA build of torch needs besides.
 # torchaudio's wheel carries an extension linked to CUDA, which fails to load beside a CPU torch. Its loader
 # accepts that there is none, and all that training uses is plain Python on torch: so the extension goes.
 .PHONY: dev-venv
@@ -76,7 +77,8 @@ dev-venv:
 		$(FIND_PYTHON); \
 		echo "setting up $(DEV_VENV) with $$("$$python" -V): everything for training and tests; this takes minutes" >&2; \
 		"$$python" -m venv --clear "$(DEV_VENV)" && \
-		"$(DEV_VENV)/bin/python" $(PIP) -r requirements/dev.lock && \
+		"$(DEV_VENV)/bin/python" $(PIP) --no-deps --no-compile -r requirements/dev.lock && \
+		"$(DEV_VENV)/bin/python" $(PIP) -c requirements/dev.lock torch && \
 		"$(DEV_VENV)/bin/python" $(PIP) --no-deps --no-build-isolation --editable . && \
 		rm -f "$(DEV_VENV)"/lib/python3.*/site-packages/torchaudio/lib/*.so && \
 		cp requirements/dev.lock "$(DEV_VENV)/made-from.lock"; }
