@@ -131,7 +131,15 @@ def _fold(pairs: Sequence[Pair], side: Mapping[str, int], number: int) -> Fold:
 
 
 def write_folds(folder: Path, folds: Sequence[Fold]) -> None:
-    """Write `0/train_pair.csv`, `0/test_pair.csv` and so on, the original's names."""
+    """Write `0/train_pair.csv`, `0/test_pair.csv` and so on, the original's names.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds more folds than these, of another time: they would be mistaken for one split.
+    """
+    if (folder / str(len(folds))).exists():
+        raise ValueError(f"{folder} holds folds of an earlier, larger split; remove it or name another folder")
     for number, fold in enumerate(folds):
         write_pairs(folder / str(number) / "train_pair.csv", fold.train)
         write_pairs(folder / str(number) / "test_pair.csv", fold.held_out)
