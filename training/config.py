@@ -26,6 +26,7 @@ class RunConfig:
     gradient_clip : greatest norm
     average_decay : of the exponential moving average of the weights, which is what is exported
     indifference : severity that listeners would hardly agree on
+    local_share : how much a snippet is judged by its own flaws, the rest by those of its whole version
     across_pieces : weight of a pair of different excerpts against one of the same
     flaw_weight : of the second task
     validate_every : batches between validations and checkpoints
@@ -42,7 +43,8 @@ class RunConfig:
     gradient_clip: float = 5.0
     average_decay: float = 0.995
     indifference: float = 0.15
-    across_pieces: float = 0.3
+    local_share: float = 0.4
+    across_pieces: float = 0.1
     flaw_weight: float = 0.5
     validate_every: int = 250
     validation_batches: int = 12

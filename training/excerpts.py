@@ -1,7 +1,11 @@
 """Excerpts of expert performances, made as easy and as slow as what learners play.
 
 The material is concert repertoire; learners play two or three voices at one to six onsets a second. So excerpts are
-thinned, stretched and transposed before they are made worse. Nothing here changes how well an excerpt is played.
+thinned, stretched and transposed before they are made worse. Nothing here changes how well an excerpt is played:
+stretching leaves the notes of a chord as near to each other as they were.
+
+Half of the excerpts come from the written scores, played plainly and well: a steady pulse with slight phrasing, as a
+good player plays an easy piece. Concert rubato alone would teach that an even pulse is nothing to be proud of.
 """
 
 import csv
@@ -11,17 +15,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from training.performance import Notes, Performance, read_midi
+from training.performance import PEDAL_DTYPE, Notes, Performance, read_midi
 
 # Chords and hands count as one onset.
 _CLUSTER_S = 0.035
 
 
+Clusters = npt.NDArray[np.int64]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A performance on disk and the piece it is of."""
+    """A performance on disk, the score it was played from, and the piece it is of."""
 
     path: Path
+    score_path: Path
     piece: str
 
 
@@ -34,6 +42,7 @@ class ExcerptConfig:
     shortest_s, longest_s : seconds, as played
     slowest, fastest : onsets a second, drawn evenly in log
     p_thinned : chance of keeping the outer voices only
+    p_score : chance of a score played plainly instead of a concert performance
     most_semitones : transposition either way
     """
 
@@ -42,6 +51,7 @@ class ExcerptConfig:
     slowest: float = 1.3
     fastest: float = 6.5
     p_thinned: float = 0.65
+    p_score: float = 0.5
     most_semitones: int = 4
 
 
@@ -67,7 +77,7 @@ def draw(source: Performance, config: ExcerptConfig, rng: np.random.Generator) -
         cut = replace(cut, notes=_outer_voices(cut.notes, with_bass=rng.random() < 0.85))
     factor = length_s / max(1e-3, onsets[first + n_onsets] - start_s)
     semitones = int(rng.integers(-config.most_semitones, config.most_semitones + 1))
-    return _transposed(cut.stretched(float(factor)), semitones)
+    return _transposed(_stretched(cut, float(factor)), semitones)
 
 
 def read_sources(folder: Path) -> tuple[Source, ...]:
@@ -83,7 +93,11 @@ def read_sources(folder: Path) -> tuple[Source, ...]:
         raise FileNotFoundError(f"{folder} holds no performances.csv; fetch the performances first")
     with table.open(newline="", encoding="utf-8") as lines:
         return tuple(
-            Source(path=folder / row["midi"], piece=f"{row['composer']}-{row['title']}")
+            Source(
+                path=folder / row["midi"],
+                score_path=folder / row["score_midi"],
+                piece=f"{row['composer']}-{row['title']}",
+            )
             for row in csv.DictReader(lines)
         )
 
@@ -94,9 +108,66 @@ def draw_from(sources: tuple[Source, ...], config: ExcerptConfig, rng: np.random
     while True:
         piece = pieces[rng.integers(len(pieces))]
         of_piece = [source for source in sources if source.piece == piece]
-        excerpt = draw(read_midi(of_piece[rng.integers(len(of_piece))].path), config, rng)
+        source = of_piece[rng.integers(len(of_piece))]
+        from_score = rng.random() < config.p_score
+        excerpt = draw(read_midi(source.score_path if from_score else source.path), config, rng)
         if excerpt is not None and len(excerpt.notes) >= 12:
-            return piece, excerpt
+            return piece, played_plainly(excerpt, rng) if from_score else excerpt
+
+
+def played_plainly(score: Performance, rng: np.random.Generator) -> Performance:
+    """Play a score's exact notes as a good player plays an easy piece.
+
+    Tempo and loudness rise and fall with phrases of random length, by a few per cent and a few units of velocity; the
+    top voice is louder and the touch legato; the pedal, if any, changes with the bass.
+
+    Parameters
+    ----------
+    score : onsets and lengths as written
+    rng : of the rendition
+    """
+    notes = score.notes.copy()
+    cluster = _clusters(notes)
+    times = notes["onset_s"][np.searchsorted(cluster, np.arange(cluster[-1] + 1))]
+    arch = np.sin(2 * np.pi * (times / rng.uniform(4.0, 9.0) + rng.random()))
+    uneven = rng.uniform(0.008, 0.03) * rng.standard_normal(len(times)) - rng.uniform(0.01, 0.06) * arch
+    new_times = times[0] + np.concatenate([[0.0], np.cumsum(np.diff(times) * np.exp(uneven[:-1]))])
+    written_ends = notes["onset_s"] + notes["duration_s"]
+    ends = np.interp(written_ends, times, new_times) + np.maximum(written_ends - times[-1], 0.0)
+    top = np.append(np.diff(cluster) > 0, True)
+    loudness = rng.uniform(48, 82) + rng.uniform(2, 10) * arch[cluster] + rng.uniform(3, 12) * top
+    notes["onset_s"] = new_times[cluster] + 0.006 * np.abs(rng.standard_normal(len(notes)))
+    notes["duration_s"] = np.maximum(0.05, (ends - notes["onset_s"]) * rng.uniform(0.75, 1.02))
+    notes["velocity"] = np.clip(loudness + rng.uniform(1.5, 4.0) * rng.standard_normal(len(notes)), 15, 120)
+    pedal = _pedal_with_bass(notes, cluster, new_times) if rng.random() < 0.6 else np.empty(0, PEDAL_DTYPE)
+    return Performance(notes[np.argsort(notes["onset_s"], kind="stable")], pedal)
+
+
+def _pedal_with_bass(notes: Notes, cluster: Clusters, times: npt.NDArray[np.float64]) -> Notes:
+    """Up and down again just after low notes, some 0.7 s apart at least."""
+    bass = notes["pitch"] <= np.percentile(notes["pitch"], 25)
+    rows: list[tuple[float, int]] = []
+    last = -1.0
+    for time in times[np.unique(cluster[bass])].tolist():
+        if time - last > 0.7:
+            rows += [(time + 0.02, 0), (time + 0.12, 127)]
+            last = time
+    return np.array(rows, PEDAL_DTYPE)
+
+
+def _clusters(notes: Notes) -> Clusters:
+    """Which chord each note belongs to, counted from 0."""
+    return np.concatenate([[0], np.cumsum(np.diff(notes["onset_s"]) > _CLUSTER_S)])
+
+
+def _stretched(performance: Performance, factor: float) -> Performance:
+    """`factor` times as slow, while the notes of a chord stay as near to each other as they were."""
+    notes = performance.notes
+    cluster = _clusters(notes)
+    chord = notes["onset_s"][np.searchsorted(cluster, np.arange(cluster[-1] + 1))][cluster]
+    stretched = performance.stretched(factor)
+    stretched.notes["onset_s"] = chord * factor + (notes["onset_s"] - chord)
+    return stretched
 
 
 def _onsets(notes: Notes) -> npt.NDArray[np.float64]:
@@ -105,7 +176,7 @@ def _onsets(notes: Notes) -> npt.NDArray[np.float64]:
 
 
 def _outer_voices(notes: Notes, *, with_bass: bool) -> Notes:
-    cluster = np.concatenate([[0], np.cumsum(np.diff(notes["onset_s"]) > _CLUSTER_S)])
+    cluster = _clusters(notes)
     order = np.lexsort((notes["pitch"], cluster))
     change = np.append(np.diff(cluster[order]) > 0, True)
     keep = order[change]  # the highest of each cluster

@@ -41,11 +41,8 @@ class Fit(lightning.LightningModule):
         self.save_hyperparameters(dataclasses.asdict(run))
         self.how = run
         self.network = PairwiseRanker(len(FAMILIES), run.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = AveragedModel(
-            self.network,
-            multi_avg_fn=get_ema_multi_avg_fn(run.average_decay),
-            use_buffers=True,  # type: ignore[no-untyped-call]
-        )
+        average = get_ema_multi_avg_fn(run.average_decay)  # type: ignore[no-untyped-call]
+        self.averaged = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
         self._validation: list[tuple[Tensor, Batch]] = []
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
@@ -53,7 +50,7 @@ class Fit(lightning.LightningModule):
         snippets = augmented(batch.snippets, self.how.augmentation)
         score, told = self.network.with_flaws(snippets)
         rank = pairwise_ranking_loss(
-            score.float(), batch.severity, self._pair_weights(batch.excerpt), indifference=self.how.indifference
+            score.float(), self._severity(batch), self._pair_weights(batch.excerpt), indifference=self.how.indifference
         )
         flaws = flaw_loss(told.float(), batch.damage)
         self.log_dict({"train/rank": rank, "train/flaws": flaws}, prog_bar=True)
@@ -66,7 +63,8 @@ class Fit(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Score the snippets of pieces that training never hears, with the averaged weights."""
-        self._validation.append((self.averaged.module(batch.snippets)[0].float(), batch))
+        with torch.autocast(self.device.type, enabled=False):  # bfloat16 would make near scores equal
+            self._validation.append((self.averaged.module(batch.snippets)[0], batch))
 
     def on_validation_epoch_end(self) -> None:
         """Share of pairs of one excerpt that are ranked right: all, and those that differ clearly."""
@@ -84,6 +82,10 @@ class Fit(lightning.LightningModule):
             optimizer, max_lr=self.how.learning_rate, total_steps=self.how.n_steps, pct_start=0.08
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _severity(self, batch: Batch) -> Tensor:
+        local = self.how.local_share
+        return local * batch.severity + (1 - local) * batch.version_severity
 
     def _pair_weights(self, excerpt: Tensor) -> Tensor:
         same = excerpt[:, None] == excerpt[None, :]

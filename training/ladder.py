@@ -42,7 +42,7 @@ class LadderConfig:
     n_versions: int = 6
     worst: float = 1.3
     longest_s: float = 34.0
-    tempo_spread: float = 0.12
+    tempo_spread: float = 0.08
     validation_share: float = 0.15
     seed: int = 0
     excerpts: ExcerptConfig = field(default_factory=ExcerptConfig)

@@ -8,9 +8,9 @@ Okabe, Koshinaka, Shinoda, Attentive Statistics Pooling, Interspeech 2018 (secti
 Differences
 -----------
 PDR scores image frames and optical flow with two-stream networks pretrained on ImageNet; here one small network,
-trained from scratch, sees log-mel snippets, for nothing pretrained on pictures hears rhythm. The pooling over time adds the
-weighted spread and the maximum to the mean, since one stumble in an even passage must not average out. A second head
-predicts the severity of each family of flaws over time; it teaches the trunk what went wrong, and is not exported.
+trained from scratch, sees log-mel snippets, for nothing pretrained on pictures hears rhythm. The pooling over time adds
+the weighted spread and the maximum to the mean, since one stumble in an even passage must not average out. A second
+head predicts the severity of each family of flaws over time; it teaches the trunk what went wrong, and is not exported.
 """
 
 from dataclasses import dataclass

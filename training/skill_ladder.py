@@ -42,21 +42,21 @@ class Kind:
 
 
 KINDS = {
-    "tempo": Kind("tempo", 0.10),
-    "drift": Kind("tempo", 0.06),
+    "tempo": Kind("tempo", 0.15),
+    "drift": Kind("tempo", 0.05),
     "unevenness": Kind("timing", 0.10),
     "jitter": Kind("timing", 0.05),
     "chord_spread": Kind("timing", 0.03),
-    "rhythm": Kind("timing", 0.12),
-    "hesitation": Kind("hesitation", 0.13),
-    "stumble": Kind("hesitation", 0.09),
-    "wrong": Kind("notes", 0.08),
-    "missed": Kind("notes", 0.05),
-    "extra": Kind("notes", 0.04),
-    "loudness": Kind("dynamics", 0.06),
+    "rhythm": Kind("timing", 0.10),
+    "hesitation": Kind("hesitation", 0.12),
+    "stumble": Kind("hesitation", 0.07),
+    "wrong": Kind("notes", 0.07),
+    "missed": Kind("notes", 0.04),
+    "extra": Kind("notes", 0.03),
+    "loudness": Kind("dynamics", 0.08),
     "balance": Kind("dynamics", 0.03),
-    "articulation": Kind("articulation", 0.04),
-    "pedal": Kind("pedal", 0.02),
+    "articulation": Kind("articulation", 0.05),
+    "pedal": Kind("pedal", 0.03),
 }
 _MOST_OF_ONE_KIND = 2.5
 _P_KIND_PRESENT = 0.6

@@ -24,13 +24,15 @@ class Batch(NamedTuple):
     ----------
     snippets : (B, S, M)
     damage : (B, F, L) severity of each family, 1 being a struggling learner
-    severity : (B,) of all families together
+    severity : (B,) of all families together, in the snippet
+    version_severity : (B,) the same, in the whole version that the snippet is of
     excerpt : (B,) which excerpt a snippet is of
     """
 
     snippets: Tensor
     damage: Tensor
     severity: Tensor
+    version_severity: Tensor
     excerpt: Tensor
 
 
@@ -63,6 +65,9 @@ class LadderBatches(IterableDataset[Batch]):
         self._versions = [
             (frames, damage) for shard in shards for frames, damage in _split(shard) if len(frames) >= snippet_frames
         ]
+        self._severities = np.concatenate(
+            [shard.severity[shard.lengths >= snippet_frames] for shard in shards]
+        ).tolist()
         self._by_excerpt = _by_excerpt(shards, snippet_frames)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -75,17 +80,20 @@ class LadderBatches(IterableDataset[Batch]):
         """One batch; versions of an excerpt are cut at the same relative place half of the time."""
         rows: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]] = []
         excerpt: list[int] = []
+        whole: list[float] = []
         for slot, chosen in enumerate(rng.choice(len(self._by_excerpt), self.n_excerpts, replace=False)):
             versions = self._by_excerpt[chosen]
             place = rng.random() if rng.random() < 0.5 else None
             for version in rng.choice(versions, self.n_versions, replace=len(versions) < self.n_versions):
                 rows.append(self._cut(version, rng.random() if place is None else place))
                 excerpt.append(slot)
+                whole.append(self._severities[version])
         damage = np.stack([row[1] for row in rows]).astype(np.float32)  # (B, L, F)
         return Batch(
             torch.from_numpy(np.stack([row[0] for row in rows]).astype(np.float32)),
             torch.from_numpy(np.ascontiguousarray((damage / FAMILY_WEIGHTS).transpose(0, 2, 1))),
             torch.from_numpy(damage.sum(axis=2).mean(axis=1)),
+            torch.tensor(whole),
             torch.tensor(excerpt),
         )
 
