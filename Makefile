@@ -47,7 +47,7 @@ emulate: dev-venv ## answer as AWS Lambda does, on http://localhost:$(PORT) (POR
 
 .PHONY: benchmark
 benchmark: dev-venv ## speed and memory, as ratios to the reference design
-	@"$(DEV_VENV)/bin/python" benchmarks/against_reference_design.py
+	@"$(DEV_VENV)/bin/python" -m benchmarks.run
 
 .PHONY: lock
 lock: dev-venv ## choose the versions in requirements/*.lock anew
