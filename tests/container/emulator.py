@@ -34,15 +34,24 @@ def binary() -> Path | None:
 
 
 @contextmanager
-def running(emulator: Path, *, port: int, environment: Mapping[str, str]) -> Iterator[str]:
-    """Start the service under the emulator; yields the URL that takes events.
+def running(
+    emulator: Path, *, port: int, environment: Mapping[str, str]
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """Run the service under the emulator while the block lasts; yields the URL that takes events, and the process.
 
     Parameters
     ----------
     emulator : its program
     port : to listen on, on loopback
     environment : added to this process's own
+
+    Raises
+    ------
+    RuntimeError
+        If the port is taken, or the emulator does not start to listen.
     """
+    if _listens(port):
+        raise RuntimeError(f"port {port} is taken; choose another with --port")
     command = [
         str(emulator),
         "--runtime-interface-emulator-address",
@@ -57,7 +66,7 @@ def running(emulator: Path, *, port: int, environment: Mapping[str, str]) -> Ite
     process = subprocess.Popen(command, cwd=ROOT / "lambda", env={**os.environ, **environment})
     try:
         _wait_until_it_listens(process, port)
-        yield f"http://{HOST}:{port}{INVOCATIONS}"
+        yield f"http://{HOST}:{port}{INVOCATIONS}", process
     finally:
         process.terminate()
         process.wait()
@@ -70,16 +79,19 @@ def free_port() -> int:
     return port
 
 
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
 def _wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int) -> None:
     give_up_at = time.monotonic() + _STARTS_WITHIN_S
-    while time.monotonic() < give_up_at:
+    while not _listens(port):
         if process.poll() is not None:
-            raise RuntimeError(f"the emulator ended with status {process.returncode}; is port {port} taken?")
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) == 0:
-                return
+            raise RuntimeError(f"the emulator ended with status {process.returncode} before it listened")
+        if time.monotonic() > give_up_at:
+            raise RuntimeError(f"the emulator does not listen on port {port} after {_STARTS_WITHIN_S:g} s")
         time.sleep(0.05)
-    raise RuntimeError(f"the emulator does not listen on port {port} after {_STARTS_WITHIN_S:g} s")
 
 
 def main() -> int:
@@ -92,10 +104,9 @@ def main() -> int:
         print("no emulator for this machine; on Linux it comes with: pip install aws-sam-cli", file=sys.stderr)
         return 1
     try:
-        with running(emulator, port=port, environment={}) as url:
+        with running(emulator, port=port, environment={}) as (url, process):
             print(f"Ctrl-C ends it; to ask: curl -XPOST {url} -d @events/direct_base64.json", file=sys.stderr)
-            while True:
-                time.sleep(3600)
+            return process.wait()
     except RuntimeError as err:
         print(err, file=sys.stderr)
         return 1

@@ -32,7 +32,7 @@ def url(model_root: Path) -> Iterator[str]:
             "PKAI_BUCKETS": make_events.BUCKET,
             "PKAI_MODEL_DIR": str(model_root),
         }
-        with emulator.running(program, port=emulator.free_port(), environment=environment) as listening:
+        with emulator.running(program, port=emulator.free_port(), environment=environment) as (listening, _):
             yield listening
 
 
@@ -73,3 +73,14 @@ def test_what_cannot_be_judged_is_answered_without_a_traceback(url: str, name: s
     answer = post(url, (EVENTS / f"{name}.json").read_bytes())
     assert list(answer) == ["error"]
     assert answer["error"]["code"] == code
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(url: str) -> None:
+    program = emulator.binary()
+    taken = urlsplit(url).port
+    assert program is not None and taken is not None
+    with (
+        pytest.raises(RuntimeError, match=f"port {taken} is taken; choose another with --port"),
+        emulator.running(program, port=taken, environment={}),
+    ):
+        pass
