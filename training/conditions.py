@@ -5,15 +5,15 @@ So a poor microphone never costs rating. Every step is level-free: what comes ou
 
 import io
 from dataclasses import dataclass
-from typing import cast
 
-import av
 import numpy as np
 import scipy.fft
 import scipy.signal
 
 from pkai import audio
 from pkai.audio import Waveform
+from training import encoding
+from training.encoding import Encoding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,17 +110,10 @@ def coded(waveform: Waveform, sample_rate: int, codec: str, bit_rate: int) -> Wa
     bit_rate : bit/s
     """
     container, encoder = _CONTAINERS[codec]
+    rate = _OPUS_RATE if codec == "opus" else sample_rate
+    how = Encoding(container=container, encoder=encoder, sample_rate=rate, bit_rate=bit_rate)
     file = io.BytesIO()
-    with av.open(file, "w", format=container) as out:
-        rate = _OPUS_RATE if codec == "opus" else sample_rate
-        stream = cast(av.AudioStream, out.add_stream(encoder, rate=rate, layout="mono"))
-        stream.bit_rate = bit_rate
-        frame = av.AudioFrame.from_ndarray(waveform[None, :], format="fltp", layout="mono")
-        frame.sample_rate = sample_rate
-        resampler = av.AudioResampler(stream.format, "mono", stream.rate, frame_size=stream.frame_size or 1024)
-        for part in [*resampler.resample(frame), *resampler.resample(None)]:
-            out.mux(stream.encode(part))
-        out.mux(stream.encode(None))
+    encoding.write(file, waveform, sample_rate, how)
     file.seek(0)
     return audio.decode(file, sample_rate=sample_rate)
 

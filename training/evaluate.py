@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import av
 import numpy as np
 import numpy.typing as npt
 
 from pkai.audio import Waveform
 from pkai.scorer import Judge
-from training import conditions, instruments, metrics
+from training import conditions, encoding, instruments, metrics
 from training.conditions import Conditions
+from training.encoding import Encoding
 from training.instruments import Instrument
 from training.metrics import Estimate
 from training.performance import read_midi
@@ -143,14 +143,9 @@ def _score(job: tuple[int, Path, float | None, Path, str, Path, Setting]) -> flo
 
 def wav_bytes(sound: Waveform, sample_rate: int) -> bytes:
     """A 16-bit mono WAV file."""
+    how = Encoding(container="wav", encoder="pcm_s16le", sample_rate=sample_rate, bit_rate=16 * sample_rate)
     file = io.BytesIO()
-    pcm = np.round(np.clip(sound, -1, 1) * 32767).astype(np.int16)
-    with av.open(file, "w", format="wav") as out:
-        stream = out.add_stream("pcm_s16le", rate=sample_rate, layout="mono")
-        frame = av.AudioFrame.from_ndarray(pcm[None, :], format="s16", layout="mono")
-        frame.sample_rate = sample_rate
-        out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
+    encoding.write(file, sound, sample_rate, how)
     return file.getvalue()
 
 

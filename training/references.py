@@ -14,12 +14,12 @@ from pkai import references
 from pkai.references import Reference
 from pkai.scorer import Judge
 from training import conditions
-from training.commands.bundle import play
 from training.conditions import Conditions
 from training.durable import replace_bytes
 from training.evaluate import wav_bytes
 from training.instruments import Instrument
 from training.rendering import Renderer
+from training.repertoire import play
 from training.score import SCORES, Score, read_score
 
 # Level -> severity on the skill ladder, with every kind of flaw alike.

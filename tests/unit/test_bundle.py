@@ -8,8 +8,10 @@ import pytest
 
 from conftest import ROOT
 from pkai import audio
+from training import encoding
 from training.commands import bundle
 from training.expression import perform
+from training.repertoire import play
 from training.score import SCORES, read_score
 
 BUNDLED = sorted((ROOT / "events" / "audio").glob("fur-elise-*"))
@@ -25,7 +27,7 @@ def tone(rng: np.random.Generator) -> audio.Waveform:
 def test_a_recording_survives_its_file_format(tmp_path: Path, suffix: str, rng: np.random.Generator) -> None:
     sent = tone(rng)
     path = tmp_path / f"tone{suffix}"
-    bundle.encode(sent, path)
+    encoding.write(path, sent, bundle.SAMPLE_RATE, bundle.FORMATS[path.suffix])
     heard = audio.decode(path, sample_rate=bundle.SAMPLE_RATE)
     assert len(heard) == pytest.approx(len(sent), abs=0.15 * bundle.SAMPLE_RATE)
     middle = heard[bundle.SAMPLE_RATE : 2 * bundle.SAMPLE_RATE]
@@ -38,13 +40,13 @@ def test_the_same_recording_makes_the_same_bytes(tmp_path: Path, suffix: str, rn
     sent = tone(rng)
     paths = [tmp_path / f"{name}{suffix}" for name in ("first", "second")]
     for path in paths:
-        bundle.encode(sent, path)
+        encoding.write(path, sent, bundle.SAMPLE_RATE, bundle.FORMATS[path.suffix])
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 def test_severity_zero_is_the_expert_and_more_is_slower_and_less_even() -> None:
     score = read_score(SCORES / "fur_elise.txt")
-    played = [bundle.play(score, level, seed=bundle.SEED + i) for i, level in enumerate(bundle.LEVELS.values())]
+    played = [play(score, level, seed=bundle.SEED + i) for i, level in enumerate(bundle.LEVELS.values())]
     expert = perform(score, rng=np.random.default_rng(bundle.SEED))
     assert np.array_equal(played[0].notes["onset_s"], expert.notes["onset_s"])
     gaps = [np.diff(performance.notes["onset_s"]) for performance in played]
