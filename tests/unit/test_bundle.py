@@ -11,7 +11,7 @@ from pkai import audio
 from training import encoding
 from training.commands import bundle
 from training.expression import perform
-from training.repertoire import play
+from training.repertoire import LONGEST_S, play
 from training.score import SCORES, read_score
 
 BUNDLED = sorted((ROOT / "events" / "audio").glob("fur-elise-*"))
@@ -54,7 +54,7 @@ def test_severity_zero_is_the_expert_and_more_is_slower_and_less_even() -> None:
     unevenness = [float(np.log(gap[gap > 0.05]).std()) for gap in gaps]
     assert slowness == sorted(slowness)
     assert unevenness == sorted(unevenness)
-    assert all(20 < performance.duration_s <= bundle.LONGEST_S for performance in played)
+    assert all(20 < performance.duration_s <= LONGEST_S for performance in played)
 
 
 def test_a_missing_piano_is_named() -> None:
