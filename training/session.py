@@ -108,7 +108,7 @@ class Session:
         return next_pair(self._answers, self._closure, [p for p in askable if not p.answered])
 
     def answer(self, pair: Pair, label: int) -> Taken:
-        """Take an answer, 1, 0 or -1 as `Pair` has it, fill in what follows, and save.
+        """Take an answer, 1, 0 or -1 as `pair` names the two, fill in what follows, and save.
 
         Raises
         ------
@@ -117,7 +117,9 @@ class Session:
         """
         if pair.key not in self.pairs:
             raise ValueError(f"{pair.first} and {pair.second} are no pair of {self.path.name}")
-        given = replace(pair, label=int(label), source=self.annotator)
+        said = Pair(pair.first, pair.second, label)
+        own = self.pairs[pair.key]
+        given = replace(own, label=said.label_from(own.first), source=self.annotator)
         contradiction = contradiction_of(self._agreeing, pair.first, pair.second, label, self.rule)
         if contradiction is None:
             self._agreeing.put(pair.first, pair.second, label)

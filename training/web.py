@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from training.audition import AUDIO_TYPES
-from training.pairs import key_of
+from training.pairs import Pair
 from training.session import Session, Taken
 
 _log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class AnnotationServer(ThreadingHTTPServer):
             last = self.session.undo()
             news = "Nothing to undo." if last is None else f"Undone: {last.first} and {last.second}."
             return {**self.question(), "news": [news]}
-        pair = self.session.pairs[key_of(str(body.get("first")), str(body.get("second")))]
+        pair = Pair(str(body.get("first")), str(body.get("second")))
         if action == "skip":
             self.session.skip(pair)
             return {**self.question(), "news": []}

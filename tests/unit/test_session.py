@@ -39,6 +39,11 @@ def test_every_answer_is_in_the_file_before_the_next_question_with_what_follows(
     assert session.progress == Progress(answered=2, inferred=1, unknown=12)
 
 
+def test_an_answer_about_a_turned_pair_is_turned_back_into_the_tables_order(table: Path) -> None:
+    Session(table, annotator="ann").answer(Pair("b", "a"), 1)
+    assert read_pairs(table)[0] == Pair("a", "b", -1, "ann")
+
+
 def test_a_session_goes_on_where_the_last_one_ended_and_asks_nothing_twice(table: Path) -> None:
     asked = []
     while (pair := Session(table, annotator="ann", rule="transitive").next()) is not None:

@@ -64,5 +64,6 @@ def _serve(server: AnnotationServer) -> int:
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            _log.info("%s", server.session.progress)
+            done = server.session.progress
+            _log.info("%d answered, %d follow, %d to go", done.answered, done.inferred, done.unknown)
     return 0
