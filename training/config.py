@@ -42,7 +42,7 @@ class RunConfig:
     weight_decay: float = 1e-2
     gradient_clip: float = 5.0
     average_decay: float = 0.995
-    indifference: float = 0.15
+    indifference: float = 0.08
     local_share: float = 0.4
     across_pieces: float = 0.1
     flaw_weight: float = 0.5

@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from pkai import features, segments
 from pkai.features import FeatureConfig
-from training import conditions, excerpts, instruments
+from training import conditions, excerpts, instruments, manner
 from training.excerpts import ExcerptConfig, Source
 from training.instruments import Instrument
+from training.manner import MannerConfig
 from training.rendering import Renderer
 from training.skill_ladder import FAMILIES, LABEL_STEP_S, degrade, draw_flaws
 
@@ -30,9 +31,8 @@ class LadderConfig:
     ----------
     n_shards, excerpts_per_shard : their product is the number of excerpts
     n_versions : of each excerpt; the first has no flaw
-    worst : greatest severity drawn
+    worst : greatest severity drawn; lesser ones come more often, for there people are hard to tell apart
     longest_s : versions are cut there, so that a slow one does not outweigh its siblings
-    tempo_spread : standard deviation of the log of a tempo change that costs nothing
     validation_share : share of the pieces that training never hears
     seed : of everything drawn
     """
@@ -40,12 +40,12 @@ class LadderConfig:
     n_shards: int = 24
     excerpts_per_shard: int = 64
     n_versions: int = 6
-    worst: float = 1.3
+    worst: float = 1.0
     longest_s: float = 34.0
-    tempo_spread: float = 0.08
     validation_share: float = 0.15
     seed: int = 0
     excerpts: ExcerptConfig = field(default_factory=ExcerptConfig)
+    manner: MannerConfig = field(default_factory=MannerConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
 
 
@@ -161,17 +161,17 @@ def _versions(
     """Features and damage of each version of one new excerpt."""
     piece, excerpt = excerpts.draw_from(sources, config.excerpts, rng)
     steps = (np.arange(1, config.n_versions) - rng.random(config.n_versions - 1)) / (config.n_versions - 1)
-    for severity in (0.0, *(config.worst * steps)):
+    for severity in (0.0, *(config.worst * steps**1.3)):
         version = degrade(excerpt, draw_flaws(float(severity), rng), rng)
-        tempo = float(np.exp(config.tempo_spread * rng.standard_normal()))
+        way = manner.draw(config.manner, rng)
         piano = pianos[rng.integers(len(pianos))]
-        played_out = version.performance.stretched(tempo).excerpt(0.0, config.longest_s)
+        played_out = manner.played(version.performance, way).excerpt(0.0, config.longest_s)
         sound = renderer.render(played_out, piano, tuning_cents=float(rng.normal(0, 12)))
         sound = conditions.record(sound, config.features.sample_rate, conditions.draw(rng), rng)
         mel = features.mel_frames([sound], config.features)
         start, stop = segments.played_span(mel)
         played = features.normalise(mel[start:stop], config.features)
-        yield piece, played, _aligned(version.damage, tempo, start, stop, config.features)
+        yield piece, played, _aligned(version.damage, way.tempo, start, stop, config.features)
 
 
 def _aligned(

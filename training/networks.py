@@ -39,6 +39,8 @@ class NetworkConfig:
 
 # Strides over (time, frequency): 20 ms frames become 160 ms steps.
 _STRIDES = ((2, 2), (2, 2), (1, 2), (2, 2), (1, 2))
+# Of the layers over time: together they hear 4.6 s, enough for a phrase's pulse and the pause that breaks it.
+_DILATIONS = (1, 2, 4)
 
 
 class PairwiseRanker(nn.Module):
@@ -62,14 +64,16 @@ class PairwiseRanker(nn.Module):
             ]
             before = channels
         self.trunk = nn.Sequential(*blocks)
-        self.over_time = nn.Sequential(
-            nn.Conv1d(2 * before, config.hidden, 5, padding=2, bias=False),
-            nn.BatchNorm1d(config.hidden),
-            nn.ReLU(inplace=True),
-            nn.Conv1d(config.hidden, config.hidden, 5, padding=4, dilation=2, bias=False),
-            nn.BatchNorm1d(config.hidden),
-            nn.ReLU(inplace=True),
-        )
+        layers: list[nn.Module] = []
+        before *= 2  # mean and maximum over frequency
+        for dilation in _DILATIONS:
+            layers += [
+                nn.Conv1d(before, config.hidden, 5, padding=2 * dilation, dilation=dilation, bias=False),
+                nn.BatchNorm1d(config.hidden),
+                nn.ReLU(inplace=True),
+            ]
+            before = config.hidden
+        self.over_time = nn.Sequential(*layers)
         self.attend = nn.Sequential(nn.Conv1d(config.hidden, 32, 1), nn.Tanh(), nn.Conv1d(32, 1, 1))
         self.tell_flaws = nn.Conv1d(config.hidden, n_families, 1)
         self.score = nn.Sequential(

@@ -14,7 +14,7 @@ A flaw of amount 1 is what a struggling learner does; the sizes follow studies o
 - loudness: uneven touch, flattened phrases, a left hand that drowns the melody (Repp, The dynamics of expressive piano
   performance, JASA 100 (1996))
 - articulation: choppy or smeared tones (Repp, JASA 97 (1995))
-- pedal: blurred or missing (Repp, Pedal timing and tempo, Psychology of Music 24 (1996))
+- pedal: blurred, or left out now and then (Repp, Pedal timing and tempo, Psychology of Music 24 (1996))
 
 Differences from teaching practice: the kinds are drawn independently, while in people they go together; a judge that
 has met them apart can tell them apart.
@@ -42,21 +42,21 @@ class Kind:
 
 
 KINDS = {
-    "tempo": Kind("tempo", 0.15),
-    "drift": Kind("tempo", 0.05),
-    "unevenness": Kind("timing", 0.10),
-    "jitter": Kind("timing", 0.05),
+    "tempo": Kind("tempo", 0.18),
+    "drift": Kind("tempo", 0.06),
+    "unevenness": Kind("timing", 0.11),
+    "jitter": Kind("timing", 0.06),
     "chord_spread": Kind("timing", 0.03),
     "rhythm": Kind("timing", 0.10),
-    "hesitation": Kind("hesitation", 0.12),
-    "stumble": Kind("hesitation", 0.07),
-    "wrong": Kind("notes", 0.07),
-    "missed": Kind("notes", 0.04),
+    "hesitation": Kind("hesitation", 0.11),
+    "stumble": Kind("hesitation", 0.06),
+    "wrong": Kind("notes", 0.06),
+    "missed": Kind("notes", 0.03),
     "extra": Kind("notes", 0.03),
     "loudness": Kind("dynamics", 0.08),
     "balance": Kind("dynamics", 0.03),
-    "articulation": Kind("articulation", 0.05),
-    "pedal": Kind("pedal", 0.03),
+    "articulation": Kind("articulation", 0.04),
+    "pedal": Kind("pedal", 0.02),
 }
 _MOST_OF_ONE_KIND = 2.5
 _P_KIND_PRESENT = 0.6
@@ -313,21 +313,18 @@ class _Replay:
         rng = self.rng
         amount = self.amount("articulation")
         choppy = rng.random() < 0.6
-        target = np.log(0.45) if choppy else np.log(rng.uniform(1.3, 1.7))
-        return np.asarray(np.exp(amount * target * np.exp(0.3 * rng.standard_normal(self.n))))
+        target = np.log(0.6) if choppy else np.log(rng.uniform(1.2, 1.5))
+        return np.asarray(np.exp(amount * (target + 0.45 * rng.standard_normal(self.n))))
 
     def _pedal(self, visits: list[int], starts: list[float], gaps: list[float]) -> Notes:
         moved = self._moved_pedal(visits, starts, gaps)
         amount = self.flaws.amounts["pedal"]
         rng = self.rng
-        manner = rng.choice(["none", "blurred", "dropped"])
         strength = min(1.0, 0.75 * amount)
         if amount == 0:
             return moved
-        if len(moved) == 0 or manner == "blurred":
+        if len(moved) == 0 or rng.random() < 0.6:
             return _blurred(moved, starts[-1], strength, rng)
-        if manner == "none" and strength > 0.5:
-            return moved[:0]
         keep = (moved["value"] < 64) | (rng.random(len(moved)) >= strength)
         return moved[keep]
 
