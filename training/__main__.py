@@ -8,6 +8,7 @@ import sys
 # Step -> the module whose `add_arguments(parser)` and `run(args) -> int` do it; imported only when it is called for.
 STEPS = {
     "bundle": ("training.commands.bundle", "make the recordings that come with the project"),
+    "card": ("training.commands.card", "write the model card from the manifests"),
     "evaluate": ("training.commands.evaluate", "hold a model against people who rated performances"),
     "export": ("training.commands.export", "checkpoints to a model folder, calibrated and measured"),
     "fetch": ("training.commands.fetch", "download data sets by recipe, or the clips of a list of videos"),
