@@ -73,7 +73,7 @@ def _section(manifest: dict[str, Any]) -> str:
 |---|---|---|---|---|
 {table}
 
-- Expected calibration error of `p_better`, each piece left out of its own fit: {metrics["expected_calibration_error"]:.3f}
+- Expected calibration error of `p_better`, each piece left out of its fit: {metrics["expected_calibration_error"]:.3f}
 - People's ratings lie within the interval for {metrics["interval_coverage"]:.0%} of the performances (80 % is meant),
   each piece left out of its own fit; residual {calibration["sigma_rating"]:.0f} points
 

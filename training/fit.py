@@ -171,6 +171,7 @@ def _batches(run: RunConfig, shards: list[ladder.Shard], *, seed: int) -> Ladder
         n_excerpts=run.n_excerpts,
         n_versions=run.n_versions,
         seed=seed,
+        emphasis=run.emphasis,
     )
 
 

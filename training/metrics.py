@@ -68,7 +68,13 @@ def accuracy_estimate(
     pairs : (P, 2), the better first
     n_bootstrap : resamples of the recordings
     seed : of the resampling
+
+    Raises
+    ------
+    ValueError
+        If there is no pair.
     """
+    value = pairwise_accuracy(scores, pairs)
     rng = np.random.default_rng(seed)
     difference = scores[pairs[:, 0]] - scores[pairs[:, 1]]
     right = np.where(difference == 0, 0.5, difference > 0)
@@ -79,7 +85,7 @@ def accuracy_estimate(
         if weight.sum() > 0:
             resampled.append(float((right * weight).sum() / weight.sum()))
     low, high = np.percentile(resampled, [2.5, 97.5])
-    return Estimate(value=pairwise_accuracy(scores, pairs), low=float(low), high=float(high), n=len(pairs))
+    return Estimate(value=value, low=float(low), high=float(high), n=len(pairs))
 
 
 def mean_spearman(scores: Floats, truth: Floats, groups: npt.NDArray[np.str_]) -> float:

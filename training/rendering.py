@@ -8,6 +8,8 @@ from training.instruments import Instrument
 from training.performance import Performance
 
 _TAIL_S = 1.5  # the last notes ring on
+# FluidSynth renders blocks of so many samples, and keeps what of a block was not asked for.
+_BLOCK = 64
 
 
 class Renderer:
@@ -46,7 +48,9 @@ class Renderer:
                 parts.append(synth.get_samples(sample - position))
                 position = sample
             _play(synth, message)
-        parts.append(synth.get_samples(round(_TAIL_S * self.sample_rate)))
+        n_tail = round(_TAIL_S * self.sample_rate)
+        # To a block's end: the next performance must not begin with the rest of this one, nor later by it.
+        parts.append(synth.get_samples(n_tail + -(position + n_tail) % _BLOCK))
         stereo = np.concatenate(parts).reshape(-1, 2)
         mono = stereo.mean(axis=1, dtype=np.float32)
         return np.asarray(mono * np.float32(0.7 / max(1.0, float(np.abs(mono).max()))), np.float32)

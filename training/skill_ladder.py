@@ -393,7 +393,7 @@ def _autoregressive(n: int, rho: float, rng: np.random.Generator) -> Floats:
 
 
 def _moving_mean(values: Floats, width: int) -> Floats:
-    ones = np.ones(width)
+    ones = np.ones(min(width, len(values)))  # a longer kernel would make the result as long as itself
     return np.asarray(np.convolve(values, ones, "same") / np.convolve(np.ones_like(values), ones, "same"))
 
 

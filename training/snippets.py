@@ -1,6 +1,6 @@
 """Batches of snippets from the ladder: several versions of several excerpts, with their severities."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +46,7 @@ class LadderBatches(IterableDataset[Batch]):
     frames_per_s : of the features
     n_excerpts, n_versions : in a batch; B is their product
     seed : of the draws
+    emphasis : family -> factor of its share in the severity; 1 where none is given
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class LadderBatches(IterableDataset[Batch]):
         n_excerpts: int,
         n_versions: int,
         seed: int,
+        emphasis: Mapping[str, float] | None = None,
     ) -> None:
         self.snippet_frames = snippet_frames
         self.frames_per_label = LABEL_STEP_S * frames_per_s
@@ -65,9 +67,8 @@ class LadderBatches(IterableDataset[Batch]):
         self._versions = [
             (frames, damage) for shard in shards for frames, damage in _split(shard) if len(frames) >= snippet_frames
         ]
-        self._severities = np.concatenate(
-            [shard.severity[shard.lengths >= snippet_frames] for shard in shards]
-        ).tolist()
+        self._emphasis = np.array([(emphasis or {}).get(family, 1.0) for family in FAMILIES], np.float32)
+        self._severities = [float((damage.mean(axis=0) * self._emphasis).sum()) for _, damage in self._versions]
         self._by_excerpt = _by_excerpt(shards, snippet_frames)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -92,7 +93,7 @@ class LadderBatches(IterableDataset[Batch]):
         return Batch(
             torch.from_numpy(np.stack([row[0] for row in rows]).astype(np.float32)),
             torch.from_numpy(np.ascontiguousarray((damage / FAMILY_WEIGHTS).transpose(0, 2, 1))),
-            torch.from_numpy(damage.sum(axis=2).mean(axis=1)),
+            torch.from_numpy((damage * self._emphasis).sum(axis=2).mean(axis=1)),
             torch.tensor(whole),
             torch.tensor(excerpt),
         )
