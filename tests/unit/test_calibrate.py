@@ -1,0 +1,87 @@
+"""Calibration finds the parameters that comparisons were made with, and never turns an order round."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.calibrate import Rated, calibration_error, fit, fit_comparison, interval_coverage
+
+SCALE, BAND = 0.8, 0.5
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+def compared(rng: np.random.Generator, n_pairs: int) -> Rated:
+    """Pairs, each of a piece of its own, whose outcomes follow Rao and Kupper's model."""
+    scores = rng.normal(0, 1.5, (n_pairs, 2))
+    gap = scores[:, 0] - scores[:, 1]
+    drawn = rng.random(n_pairs)
+    win, lose = sigmoid((gap - BAND) / SCALE), sigmoid((-gap - BAND) / SCALE)
+    outcome = np.where(drawn < win, 1.0, np.where(drawn < win + lose, -1.0, 0.0))
+    ratings = np.stack([3 + outcome, np.full(n_pairs, 3.0)], axis=1)
+    pieces = np.repeat(np.arange(n_pairs), 2).astype(str)
+    return Rated(scores=scores.ravel(), ratings=ratings.ravel(), pieces=pieces)
+
+
+def judged(rng: np.random.Generator, noise: float, *, n_pieces: int = 4, per_piece: int = 40) -> Rated:
+    """Ratings that follow the score but for noise."""
+    scores = rng.uniform(-1.0, 1.0, n_pieces * per_piece)
+    ratings = np.clip(3 + scores + noise * rng.standard_normal(len(scores)), 1, 5)
+    return Rated(scores=scores, ratings=ratings, pieces=np.repeat(np.arange(n_pieces), per_piece).astype(str))
+
+
+def test_the_model_of_comparisons_is_recovered_from_simulated_ones(rng: np.random.Generator) -> None:
+    scale, band = fit_comparison(compared(rng, 700))
+    assert scale == pytest.approx(SCALE, rel=0.15)
+    assert band == pytest.approx(BAND, rel=0.15)
+
+
+def test_scores_in_another_unit_scale_the_model_and_nothing_else(rng: np.random.Generator) -> None:
+    rated = compared(rng, 200)
+    tenfold = Rated(scores=10 * rated.scores, ratings=rated.ratings, pieces=rated.pieces)
+    np.testing.assert_allclose(fit_comparison(tenfold), 10 * np.array(fit_comparison(rated)), rtol=0.01)
+
+
+def test_ratings_that_lie_on_a_line_are_given_back() -> None:
+    scores = np.linspace(-2, 2, 30)
+    rated = Rated(scores=scores, ratings=3 + scores / 2, pieces=np.array(["a", "b"] * 15))
+    calibration = fit(rated)
+    assert calibration.rating(0.0) == pytest.approx(50.0)
+    assert calibration.rating(-2.0) == pytest.approx(25.0)
+    assert calibration.rating(3.9) == pytest.approx(98.75)
+    assert calibration.sigma_rating == pytest.approx(0.0, abs=1e-9)
+    assert calibration.score_knots == pytest.approx((-4.0, 4.0))
+
+
+@given(seed=st.integers(0, 100), first=st.floats(-10, 10), second=st.floats(-10, 10))
+def test_a_higher_score_is_never_rated_lower(seed: int, first: float, second: float) -> None:
+    calibration = fit(judged(np.random.default_rng(seed), 0.5, n_pieces=2, per_piece=6))
+    low, high = sorted([first, second])
+    assert 0 <= calibration.rating(low) <= calibration.rating(high) <= 100
+    assert calibration.p_better(high, low) >= 0.5
+
+
+def test_good_recordings_are_not_pulled_to_the_middle(rng: np.random.Generator) -> None:
+    rated = judged(rng, 0.7)
+    calibration = fit(rated)
+    found = np.array([calibration.rating(score) for score in rated.scores])
+    assert found.std() == pytest.approx(((rated.ratings - 1) / 4 * 100).std(), rel=0.05)
+    assert found.mean() == pytest.approx(((rated.ratings - 1) / 4 * 100).mean(), abs=1.0)
+
+
+def test_the_interval_covers_what_it_says(rng: np.random.Generator) -> None:
+    rated = judged(rng, 0.4)
+    assert interval_coverage(rated, z=1.28) == pytest.approx(0.8, abs=0.08)
+    assert interval_coverage(rated, z=3.0) > 0.97
+    assert interval_coverage(rated, z=0.0) == 0.0
+
+
+def test_odds_that_come_true_have_a_small_calibration_error(rng: np.random.Generator) -> None:
+    rated = judged(rng, 0.5)
+    error = calibration_error(rated)
+    assert 0 <= error < 0.06
+    shuffled = Rated(scores=rated.scores, ratings=rng.permutation(rated.ratings), pieces=rated.pieces)
+    assert 0 <= calibration_error(shuffled) <= 0.3  # it learns to say "about even"
