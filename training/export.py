@@ -20,6 +20,7 @@ from training.durable import replace_bytes
 from training.networks import PairwiseRanker
 
 OPSET = 20
+WEIGHTS_FILE = "weights.npz"
 # Largest difference of a score between torch and onnxruntime that export accepts.
 TOLERANCE = 1e-4
 
@@ -77,6 +78,7 @@ def to_onnx(network: nn.Module, features: FeatureConfig, cut: SegmentConfig) -> 
 def write(
     folder: Path,
     graph: bytes,
+    weights: bytes,
     *,
     name: str,
     version: str,
@@ -86,12 +88,13 @@ def write(
     metrics: dict[str, Any],
     training: dict[str, Any],
 ) -> str:
-    """Write `model.onnx` and then `manifest.json` into `folder`, each atomically.
+    """Write `model.onnx`, `weights.npz` and then `manifest.json` into `folder`, each atomically.
 
     Parameters
     ----------
     folder : made if it is not there
     graph : as `to_onnx` makes it
+    weights : of the same networks, as `training.weights.pack` makes them; only training reads them
     name, version : of the weights
     features, cut : what the network was trained with
     calibration : fitted to this graph
@@ -110,6 +113,7 @@ def write(
         "version": version,
         "file": "model.onnx",
         "sha256": sha256,
+        "weights": {"file": WEIGHTS_FILE, "sha256": hashlib.sha256(weights).hexdigest()},
         "opset": OPSET,
         "inputs": {artifact.INPUT_NAME: shapes[artifact.INPUT_NAME]},
         "outputs": {output: shapes[output] for output in artifact.OUTPUT_NAMES},
@@ -120,6 +124,7 @@ def write(
         "training": training,
     }
     replace_bytes(folder / "model.onnx", graph)
+    replace_bytes(folder / WEIGHTS_FILE, weights)
     replace_bytes(folder / "manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
     return sha256
 

@@ -12,7 +12,7 @@ import torch
 from pkai.calibration import Calibration
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
-from training import calibrate, evaluate, export, ladder
+from training import calibrate, evaluate, export, ladder, weights
 from training.calibrate import Rated
 from training.evaluate import SETTINGS, Agreement
 from training.export import MeanOfNetworks
@@ -62,6 +62,7 @@ def release(
         export.write(
             folder,
             graph,
+            weights.pack(network, run.network),
             name=run.name,
             version=version,
             features=features,
