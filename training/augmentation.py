@@ -12,6 +12,8 @@ import torch.nn.functional as F
 import torchaudio
 from torch import Tensor
 
+from training.networks import AUDIBLE_FLOOR
+
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
@@ -20,19 +22,18 @@ class Augmentation:
     Attributes
     ----------
     equaliser_db : standard deviation of the gain at five places along the frequency axis
-    most_noise_db : noise floor rises up to here above the features' own floor; 1 feature unit is 20 dB
+    most_noise_db : the noise floor rises up to here above the network's own
     widest_frequency_mask : mel bands
     widest_time_mask : frames; short, for a longer hole sounds like a hesitation
     """
 
     equaliser_db: float = 4.0
-    most_noise_db: float = 24.0
+    most_noise_db: float = 14.0
     widest_frequency_mask: int = 12
     widest_time_mask: int = 6
 
 
 _DB_PER_UNIT = 20.0
-_FLOOR = -2.5
 
 
 def augmented(snippets: Tensor, how: Augmentation) -> Tensor:
@@ -50,7 +51,7 @@ def augmented(snippets: Tensor, how: Augmentation) -> Tensor:
     n, _, n_mels = snippets.shape
     curve = torch.randn(n, 1, 5) * (how.equaliser_db / _DB_PER_UNIT)
     gain = F.interpolate(curve, n_mels, mode="linear", align_corners=True)  # (B, 1, M)
-    floor = _FLOOR + torch.rand(n, 1, 1) * (how.most_noise_db / _DB_PER_UNIT)
+    floor = AUDIBLE_FLOOR + torch.rand(n, 1, 1) * (how.most_noise_db / _DB_PER_UNIT)
     noisy = torch.maximum(snippets + gain, floor + 0.05 * torch.randn_like(snippets))
     for_masks = noisy.transpose(1, 2).unsqueeze(1)  # (B, 1, M, T)
     masks = (
@@ -58,5 +59,5 @@ def augmented(snippets: Tensor, how: Augmentation) -> Tensor:
         torchaudio.transforms.TimeMasking(how.widest_time_mask, iid_masks=True),
     )
     for mask in masks:
-        for_masks = mask(for_masks, mask_value=_FLOOR)
+        for_masks = mask(for_masks, mask_value=AUDIBLE_FLOOR)
     return for_masks.squeeze(1).transpose(1, 2)

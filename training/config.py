@@ -30,7 +30,8 @@ class RunConfig:
     emphasis : family of flaws -> factor of its share in the ranking; people hear tempo first, so much so that
         recordings of one piece sorted by length alone are in the right order in three quarters of the pairs
     local_share : how much a snippet is judged by its own flaws, the rest by those of its whole version
-    across_pieces : weight of a pair of different excerpts against one of the same
+    across_pieces : weight of a pair of different excerpts against one of the same; small, for such pairs are ten times
+        as many and teach that tempo says nothing
     flaw_weight : of the second task
     validate_every : batches between validations and checkpoints
     validation_batches : in a validation
@@ -48,7 +49,7 @@ class RunConfig:
     indifference: float = 0.08
     emphasis: dict[str, float] = field(default_factory=lambda: {"tempo": 2.5})
     local_share: float = 0.4
-    across_pieces: float = 0.1
+    across_pieces: float = 0.02
     flaw_weight: float = 0.5
     validate_every: int = 250
     validation_batches: int = 12

@@ -37,6 +37,9 @@ class NetworkConfig:
     dropout: float = 0.3
 
 
+# Features below this are raised to it: what lies 50 dB under the loud frames drowns in the noise of any real room, and
+# a rendering without noise must not sound like another instrument.
+AUDIBLE_FLOOR = -1.5
 # Strides over (time, frequency): 20 ms frames become 160 ms steps.
 _STRIDES = ((2, 2), (2, 2), (1, 2), (2, 2), (1, 2))
 # Of the layers over time: together they hear 4.6 s, enough for a phrase's pulse and the pause that breaks it.
@@ -107,7 +110,7 @@ class PairwiseRanker(nn.Module):
         return self._pooled_score(steps)[0], F.softplus(self.tell_flaws(steps))
 
     def _steps(self, snippets: Tensor) -> Tensor:
-        maps = self.trunk(snippets.unsqueeze(1))  # (B, C, T', M')
+        maps = self.trunk(snippets.clamp_min(AUDIBLE_FLOOR).unsqueeze(1))  # (B, C, T', M')
         flat = torch.cat([maps.mean(dim=3), maps.amax(dim=3)], dim=1)  # (B, 2C, T')
         return cast(Tensor, self.over_time(flat))  # (B, H, T')
 
