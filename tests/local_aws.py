@@ -1,12 +1,15 @@
 """AWS on this machine: an environment without real credentials, and S3 as a real server on loopback."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import boto3
+import boto3.session
 from moto.server import ThreadedMotoServer
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 REGION: Final = "eu-central-1"
 ENVIRONMENT = {
@@ -30,18 +33,31 @@ def s3_server() -> Iterator[str]:
         server.stop()
 
 
+def create_bucket(endpoint: str, bucket: str, *, versioned: bool = False) -> None:
+    """Create a bucket, unless it is there."""
+    with closing(client(endpoint)) as s3:
+        with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        if versioned:
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
 def put(endpoint: str, *, bucket: str, key: str, body: bytes) -> None:
-    """Create the bucket and put one object there."""
-    client = boto3.client(
+    """Put one object into a bucket that is created if need be."""
+    create_bucket(endpoint, bucket)
+    with closing(client(endpoint)) as s3:
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def client(endpoint: str) -> "S3Client":
+    """A client of the server, whatever the environment says."""
+    return boto3.session.Session().client(
         "s3",
         endpoint_url=endpoint,
         region_name=REGION,
         aws_access_key_id=ENVIRONMENT["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
     )
-    with closing(client):
-        client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        client.put_object(Bucket=bucket, Key=key, Body=body)
 
 
 def _empty(host: str, port: int) -> None:

@@ -26,6 +26,7 @@ def configure(monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
     """Set variables, and let the service forget what it had read before."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(handler, "_chosen", None)  # what an earlier `pkai serve` chose
     handler._settings.cache_clear()
     storage._client.cache_clear()
 

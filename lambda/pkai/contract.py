@@ -1,31 +1,54 @@
-"""What is sent and what is answered: the request, the assessment and the error as plain JSON values."""
+"""What is sent and what is answered: requests, answers and errors as plain JSON values."""
 
 import binascii
 import json
 from base64 import b64decode
+from collections.abc import Hashable
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
+    Field,
     StringConstraints,
     Tag,
     TypeAdapter,
     ValidationError,
+    WithJsonSchema,
 )
 from pydantic_core import ErrorDetails
 
-from pkai.assessment import Assessment
-from pkai.errors import ModelContractError, PkaiError, RequestError, RequestTooLarge
+from pkai.assessment import Assessment, ModelIdentity, PairAssessment, ReferenceIdentity
+from pkai.errors import (
+    AudioSourceError,
+    InvalidBase64,
+    InvalidJson,
+    ModelContractError,
+    PkaiError,
+    RequestError,
+    RequestTooLarge,
+)
 
 # Lambda's own limit for a request; what is longer never reaches the handler on AWS.
 MAX_BODY_BYTES = 6 * 1024 * 1024
 MAX_S3_KEY_BYTES = 1024
 EXAMPLE = 'send {"audio": {"base64": "…"}} or {"audio": {"s3": "s3://bucket/key"}}'
+UPLOAD_EXAMPLE = 'send {"content_type": "audio/mpeg"}'
+PAIR_EXAMPLE = 'send {"first": {"base64": "…"}, "second": {"s3": "s3://bucket/key"}}'
+# What browsers, phones and curl call the formats that can be decoded.
+AUDIO_TYPES = (
+    "audio/mpeg", "audio/mp3", "audio/mp4", "audio/m4a", "audio/x-m4a", "audio/aac", "audio/aacp", "audio/ogg",
+    "audio/opus", "audio/webm", "audio/flac", "audio/x-flac", "audio/wav", "audio/wave", "audio/x-wav",
+    "audio/vnd.wave", "audio/aiff", "audio/x-aiff", "application/ogg", "video/mp4", "video/quicktime", "video/webm",
+)  # fmt: skip
+# As the body itself also without saying which.
+RAW_TYPES = (*AUDIO_TYPES, "application/octet-stream")
+_SOURCES = ("audio", "first", "second")
 _N_PROBLEMS_TOLD = 3
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def _s3_uri(text: str) -> str:
@@ -35,8 +58,24 @@ def _s3_uri(text: str) -> str:
     return text
 
 
+def _audio_type(text: str) -> str:
+    if text not in AUDIO_TYPES:
+        raise ValueError(f"must be one of {', '.join(AUDIO_TYPES)}")
+    return text
+
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-S3Uri = Annotated[str, AfterValidator(_s3_uri)]
+S3Uri = Annotated[
+    str,
+    AfterValidator(_s3_uri),
+    WithJsonSchema({"type": "string", "pattern": "^s3://[^/]+/.+$", "examples": ["s3://bucket/folder/me.mp3"]}),
+]
+AudioType = Annotated[
+    str,
+    AfterValidator(_audio_type),
+    WithJsonSchema({"type": "string", "enum": [*AUDIO_TYPES], "title": "Content Type"}),
+]
+AssessmentId = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{32}$"})]
 
 
 class _Request(BaseModel):
@@ -70,13 +109,35 @@ Audio = Annotated[
 ]
 
 
-class AssessmentRequest(_Request):
-    """A recording to assess, what to compare it with, and the model to ask."""
+class Options(_Request):
+    """What to compare a recording with, and the model to ask."""
 
-    audio: Audio
     piece: Name | None = None
     references: list[Name] | None = None
     model: Name | None = None
+
+
+class AssessmentRequest(Options):
+    """A recording to assess, what to compare it with, and the model to ask."""
+
+    audio: Audio
+
+
+class ComparisonRequest(Options):
+    """Two recordings, of which one may be played better; the options hold for both."""
+
+    first: Audio
+    second: Audio
+
+
+class UploadRequest(Options):
+    """The kind of file that is to be uploaded, and what to compare it with once it is there."""
+
+    content_type: AudioType
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class Problem(BaseModel):
@@ -87,6 +148,57 @@ class Problem(BaseModel):
     request_id: str
 
 
+class UploadAnswer(_Answer):
+    """A form to be posted with the file as its last field, and where its assessment will be."""
+
+    id: AssessmentId
+    url: str
+    fields: dict[str, str]
+    max_bytes: int
+    expires_in_s: int
+    assessment: Annotated[str, Field(description="path of the assessment, to be asked for once the upload is done")]
+
+
+class Pending(_Answer):
+    """The upload is there and its assessment is not; ask again."""
+
+    id: AssessmentId
+    status: Literal["pending"] = "pending"
+
+
+class Done(_Answer):
+    """The upload was assessed."""
+
+    id: AssessmentId
+    status: Literal["done"] = "done"
+    assessment: Assessment
+
+
+class Failed(_Answer):
+    """The upload cannot be assessed, for a reason that its sender can mend."""
+
+    id: AssessmentId
+    status: Literal["failed"] = "failed"
+    error: Problem
+
+
+Finished = Annotated[Done | Failed, Field(discriminator="status")]
+
+
+class ReferencesAnswer(_Answer):
+    """The reference performances, with their ratings by the model that was asked for."""
+
+    references: tuple[ReferenceIdentity, ...]
+
+
+class HealthAnswer(_Answer):
+    """The service can judge."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+    model: ModelIdentity
+
+
 class ErrorAnswer(BaseModel):
     """The body of every answer that is no assessment."""
 
@@ -94,7 +206,7 @@ class ErrorAnswer(BaseModel):
 
 
 def parse(event: object) -> AssessmentRequest:
-    """Read a request.
+    """Read a request for an assessment.
 
     Parameters
     ----------
@@ -105,13 +217,44 @@ def parse(event: object) -> AssessmentRequest:
     RequestError
         With every field that is wrong and what to send.
     """
-    if not isinstance(event, dict):
-        raise RequestError(f"the request is not a JSON object; {EXAMPLE}")
+    return parse_as(AssessmentRequest, event, EXAMPLE)
+
+
+def parse_as(model: type[_Model], value: object, example: str) -> _Model:
+    """Read a request of any kind.
+
+    Raises
+    ------
+    AudioSourceError
+        If nothing is wrong but a recording that is named in no way or in two.
+    RequestError
+        With every field that is wrong and what to send.
+    """
+    if not isinstance(value, dict):
+        raise RequestError(f"the request is not a JSON object; {example}")
     try:
-        return AssessmentRequest.model_validate(event)
+        return model.model_validate(value)
     except ValidationError as err:
-        problems = err.errors(include_url=False, include_input=False)[:_N_PROBLEMS_TOLD]
-        raise RequestError("; ".join([*map(_told, problems), EXAMPLE])) from err
+        problems = sorted(
+            err.errors(include_url=False, include_input=False), key=lambda problem: problem["type"] != "missing"
+        )[:_N_PROBLEMS_TOLD]
+        message = "; ".join([*(_told(problem, model) for problem in problems), example])
+        only_source = all(problem["type"] == "one_source" for problem in problems)
+        raise (AudioSourceError if only_source else RequestError)(message) from err
+
+
+def parse_json(body: bytes, example: str) -> object:
+    """Read the body of a request.
+
+    Raises
+    ------
+    InvalidJson
+        If it is no JSON.
+    """
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as err:
+        raise InvalidJson(f"the body is not JSON; {example}") from err
 
 
 def audio_bytes(base64: str) -> bytes:
@@ -121,7 +264,7 @@ def audio_bytes(base64: str) -> bytes:
     ------
     RequestTooLarge
         If the text is longer than the body of a request may be.
-    RequestError
+    InvalidBase64
         If the text is not base64.
     """
     if len(base64) > MAX_BODY_BYTES:
@@ -130,20 +273,20 @@ def audio_bytes(base64: str) -> bytes:
     try:
         return b64decode("".join(base64.split()), validate=True)
     except (binascii.Error, ValueError) as err:
-        raise RequestError(
+        raise InvalidBase64(
             "audio.base64 is not base64; send the bytes of the file in the standard alphabet, with padding"
         ) from err
 
 
-def answer(assessment: Assessment) -> dict[str, Any]:
-    """Turn an assessment into plain JSON values.
+def answer(value: Assessment | PairAssessment | _Answer) -> dict[str, Any]:
+    """Turn an answer into plain JSON values.
 
     Raises
     ------
     ModelContractError
         If it holds a number that JSON cannot: NaN or an infinity.
     """
-    plain: dict[str, Any] = _assessment_adapter().dump_python(assessment, mode="json")
+    plain: dict[str, Any] = _adapter(cast(Hashable, type(value))).dump_python(value, mode="json")
     try:
         json.dumps(plain, allow_nan=False)
     except ValueError as err:
@@ -153,22 +296,26 @@ def answer(assessment: Assessment) -> dict[str, Any]:
 
 def error_answer(error: PkaiError, request_id: str) -> dict[str, Any]:
     """Tell an error to the one who asked."""
-    problem = Problem(code=error.code, message=str(error), request_id=request_id)
-    return ErrorAnswer(error=problem).model_dump(mode="json")
+    return ErrorAnswer(error=problem(error, request_id)).model_dump(mode="json")
 
 
-@lru_cache(maxsize=1)
-def _assessment_adapter() -> TypeAdapter[Assessment]:
-    return TypeAdapter(Assessment)
+def problem(error: PkaiError, request_id: str) -> Problem:
+    """What went wrong, as it is told to the one who asked."""
+    return Problem(code=error.code, message=str(error), request_id=request_id)
 
 
-def _told(problem: ErrorDetails) -> str:
+@lru_cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(cast(type[Any], kind))
+
+
+def _told(problem: ErrorDetails, model: type[BaseModel]) -> str:
     path = _path(problem["loc"])
     match problem["type"]:
         case "missing":
             return f"{path} is missing"
         case "extra_forbidden":
-            known = "base64 or s3" if path.startswith("audio.") else ", ".join(AssessmentRequest.model_fields)
+            known = "base64 or s3" if len(problem["loc"]) > 1 else ", ".join(_field_names(model))
             return f"{path} is not known, the fields are {known}"
         case "value_error":
             return f"{path} {problem['ctx']['error']}"
@@ -178,8 +325,13 @@ def _told(problem: ErrorDetails) -> str:
             return f"{path}: {problem['msg']}"
 
 
+def _field_names(model: type[BaseModel]) -> list[str]:
+    """Fields of a request, those of its own before those that it shares with others."""
+    return sorted(model.model_fields, key=lambda name: name in Options.model_fields)
+
+
 def _path(loc: tuple[int | str, ...]) -> str:
-    if loc[0] == "audio":
+    if loc[0] in _SOURCES:
         loc = loc[:1] + loc[2:]  # the second part only tells which source was read
     # Names that the caller made up are told in ASCII and in part: they may be endless, or no valid text at all.
     return ".".join(ascii(part)[1:-1][:60] if isinstance(part, str) else str(part) for part in loc)

@@ -19,6 +19,48 @@ class RequestError(PkaiError):
     code = "invalid_request"
 
 
+class InvalidJson(RequestError):
+    """The body of the request is no JSON."""
+
+    code = "invalid_json"
+
+
+class AudioSourceError(RequestError):
+    """The request names no recording, or the same one in two ways."""
+
+    code = "one_audio_source"
+
+
+class InvalidBase64(RequestError):
+    """The recording in the request is not base64."""
+
+    code = "invalid_base64"
+
+
+class UnsupportedMediaType(RequestError):
+    """The Content-Type is none that this route takes."""
+
+    code = "unsupported_media_type"
+
+
+class RouteNotFound(RequestError):
+    """The service has no such path."""
+
+    code = "route_not_found"
+
+
+class MethodNotAllowed(RequestError):
+    """The path is there, but takes other methods."""
+
+    code = "method_not_allowed"
+
+
+class AssessmentNotFound(RequestError):
+    """There is neither an upload nor an answer under the given id."""
+
+    code = "assessment_not_found"
+
+
 class RequestTooLarge(RequestError):
     """The body of the request is over the limit; large recordings go by way of S3."""
 
@@ -113,3 +155,21 @@ class StorageError(PkaiError):
     """Object storage failed in a way that a later try may not."""
 
     code = "storage_error"
+
+
+class NotConfigured(PkaiError):
+    """What was asked needs a set-up that the installation does not have."""
+
+    code = "not_configured"
+
+
+class RecordsFailed(PkaiError):
+    """Some objects of an S3 event could not be assessed for reasons that are not their senders'."""
+
+    code = "records_failed"
+
+
+class InternalError(PkaiError):
+    """The service itself is at fault, in a way that nobody foresaw."""
+
+    code = "internal_error"

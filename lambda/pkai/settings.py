@@ -26,6 +26,8 @@ class Settings:
     model_root : folder of the models and the references, from PKAI_MODEL_DIR
     model : name of the model that judges when a request names none, from PKAI_MODEL
     buckets : the only S3 buckets that a request may name, from PKAI_BUCKETS, separated by commas
+    uploads_bucket : that presigned forms upload to, from PKAI_UPLOADS_BUCKET; may be read as well
+    results_bucket : that answers to uploads are written to, from PKAI_RESULTS_BUCKET
     n_threads : of the network, from PKAI_THREADS; 0 takes every core
     in_lambda : whether the Lambda runtime, or its emulator, runs this process
     """
@@ -33,6 +35,8 @@ class Settings:
     model_root: Path = DEFAULT_MODEL_ROOT
     model: str = DEFAULT_MODEL
     buckets: tuple[str, ...] = ()
+    uploads_bucket: str | None = None
+    results_bucket: str | None = None
     n_threads: int = 0
     in_lambda: bool = False
 
@@ -42,8 +46,19 @@ class Settings:
         for bucket in self.buckets:
             if not _BUCKET_NAME.fullmatch(bucket):
                 raise ValueError(f"PKAI_BUCKETS holds {bucket!r}; it must be names of S3 buckets, separated by commas")
+        for variable, own in (
+            ("PKAI_UPLOADS_BUCKET", self.uploads_bucket),
+            ("PKAI_RESULTS_BUCKET", self.results_bucket),
+        ):
+            if own is not None and not _BUCKET_NAME.fullmatch(own):
+                raise ValueError(f"{variable} is {own!r}; it must be the name of an S3 bucket")
         if self.n_threads < 0:
             raise ValueError(f"PKAI_THREADS is {self.n_threads}; it must be 0 (every core) or more")
+
+    @property
+    def readable_buckets(self) -> tuple[str, ...]:
+        """Every bucket that a recording may be read from."""
+        return (*self.buckets, *([self.uploads_bucket] if self.uploads_bucket else []))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -58,6 +73,8 @@ class Settings:
             model_root=_folder(environ, "PKAI_MODEL_DIR"),
             model=environ.get("PKAI_MODEL", DEFAULT_MODEL),
             buckets=_names(environ.get("PKAI_BUCKETS", "")),
+            uploads_bucket=environ.get("PKAI_UPLOADS_BUCKET") or None,
+            results_bucket=environ.get("PKAI_RESULTS_BUCKET") or None,
             n_threads=_whole_number(environ, "PKAI_THREADS"),
             in_lambda="AWS_LAMBDA_RUNTIME_API" in environ,
         )

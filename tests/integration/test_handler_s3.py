@@ -13,6 +13,7 @@ import recording_files
 import service
 from pkai import storage
 from pkai.errors import StorageError
+from pkai.store import MAX_OBJECT_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -71,7 +72,7 @@ def test_a_configured_bucket_that_does_not_exist_is_not_found(s3: "S3Client", mo
 
 
 def test_an_object_over_the_limit_is_refused(s3: "S3Client") -> None:
-    s3.put_object(Bucket=BUCKET, Key="large.wav", Body=bytes(storage.MAX_OBJECT_BYTES + 1))
+    s3.put_object(Bucket=BUCKET, Key="large.wav", Body=bytes(MAX_OBJECT_BYTES + 1))
     error = service.invoke({"audio": {"s3": f"s3://{BUCKET}/large.wav"}})["error"]
     assert error["code"] == "recording_too_large"
     assert error["message"] == "the object has over 50 MB; send a smaller or compressed file"

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import handler
+import pkai.service
 import recording_files
 import service
 from conftest import ROOT
@@ -61,9 +62,9 @@ def test_the_same_recording_gets_the_same_answer(recording: dict[str, Any]) -> N
 
 def test_the_model_is_loaded_once(recording: dict[str, Any]) -> None:
     service.invoke({"audio": recording})
-    loads = handler._loaded.cache_info().misses
+    loads = pkai.service.loaded.cache_info().misses
     service.invoke({"audio": recording, "model": "pdr"})
-    assert handler._loaded.cache_info().misses == loads
+    assert pkai.service.loaded.cache_info().misses == loads
 
 
 def test_an_empty_event_is_told_what_to_send() -> None:

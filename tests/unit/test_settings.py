@@ -22,6 +22,14 @@ def test_every_variable_is_read() -> None:
     assert settings == Settings(model_root=Path("elsewhere"), model="apr", buckets=("first", "second.eu"), n_threads=2)
 
 
+def test_the_buckets_of_uploads_and_results_are_read_and_uploads_may_be_read_from() -> None:
+    settings = Settings.from_env(
+        {"PKAI_BUCKETS": "first", "PKAI_UPLOADS_BUCKET": "uploads", "PKAI_RESULTS_BUCKET": "results"}
+    )
+    assert (settings.uploads_bucket, settings.results_bucket) == ("uploads", "results")
+    assert settings.readable_buckets == ("first", "uploads")
+
+
 def test_the_lambda_runtime_is_recognised() -> None:
     assert Settings.from_env({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}).in_lambda
 
@@ -39,6 +47,8 @@ def test_no_buckets_are_no_buckets(text: str) -> None:
         ("PKAI_MODEL", "../secret", "PKAI_MODEL is '../secret'"),
         ("PKAI_BUCKETS", "fine,,too", "PKAI_BUCKETS holds ''"),
         ("PKAI_BUCKETS", "s3://uploads", "PKAI_BUCKETS holds 's3://uploads'; it must be names of S3 buckets"),
+        ("PKAI_UPLOADS_BUCKET", "s3://uploads", "PKAI_UPLOADS_BUCKET is 's3://uploads'; it must be the name"),
+        ("PKAI_RESULTS_BUCKET", "x", "PKAI_RESULTS_BUCKET is 'x'; it must be the name"),
         ("PKAI_THREADS", "two", "PKAI_THREADS is 'two'; it must be a whole number"),
         ("PKAI_THREADS", "-1", "PKAI_THREADS is '-1'"),
         ("PKAI_THREADS", "1.5", "PKAI_THREADS is '1.5'"),

@@ -11,10 +11,11 @@ import pytest
 
 import local_aws
 from pkai import storage
-from pkai.errors import LocationNotAllowed, RecordingNotFound, RecordingTooLarge, StorageError
+from pkai.errors import RecordingNotFound, RecordingTooLarge, StorageError
+from pkai.store import MAX_OBJECT_BYTES, Place
 
 Behaviour = Callable[[BaseHTTPRequestHandler], None]
-URI = "s3://recordings/one.mp3"
+PLACE = Place(bucket="recordings", key="one.mp3")
 
 
 class Stub:
@@ -93,23 +94,14 @@ def stays_silent(request: BaseHTTPRequestHandler) -> None:
     request.close_connection = True
 
 
-def read(*, max_bytes: int = storage.MAX_OBJECT_BYTES) -> bytes:
-    with storage.open_recording(URI, buckets=("recordings",), max_bytes=max_bytes) as file:
-        return file.read()
+def read(*, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
+    with storage.S3(max_bytes=max_bytes).fetched(PLACE) as fetched:
+        return fetched.file.read()
 
 
 def test_an_object_is_read_whole(stub: Stub) -> None:
     stub.behaviours = [sends(b"music" * 1000)]
     assert read() == b"music" * 1000
-
-
-def test_a_bucket_that_is_not_configured_is_never_asked(stub: Stub) -> None:
-    with (
-        pytest.raises(LocationNotAllowed, match="use one of those in PKAI_BUCKETS"),
-        storage.open_recording("s3://recordings-of-others/one.mp3", buckets=("recordings",)),
-    ):
-        pass
-    assert stub.n_requests == 0
 
 
 def test_an_object_that_says_it_is_too_large_is_not_read(stub: Stub) -> None:
@@ -183,9 +175,9 @@ def test_no_file_stays_behind_even_if_the_recording_is_refused(
     stub.behaviours = [sends(bytes(n_bytes))]
     with (
         pytest.raises(ZeroDivisionError),
-        storage.open_recording(URI, buckets=("recordings",)) as file,
+        storage.S3().fetched(PLACE) as fetched,
     ):
-        assert len(file.read()) == n_bytes
+        assert len(fetched.file.read()) == n_bytes
         raise ZeroDivisionError
-    assert file.closed
+    assert fetched.file.closed
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,139 @@
+"""HTTP as API Gateway and function URLs hand it to a Lambda function: payloads 2.0 and 1.0, in and out."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from pkai.contract import MAX_BODY_BYTES
+from pkai.errors import InvalidBase64, RequestTooLarge
+
+JSON_TYPE = "application/json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpRequest:
+    """A request, whichever payload it came in.
+
+    Attributes
+    ----------
+    path : decoded, without the stage
+    headers : names in lower case
+    query : each name with all of its values
+    raw_body : as the gateway sent it: text, or base64 of the bytes
+    id : by which the gateway's log names the request
+    """
+
+    method: str
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+    query: dict[str, list[str]] = field(default_factory=dict)
+    raw_body: str = ""
+    is_base64: bool = False
+    id: str | None = None
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters, in lower case; empty if none was sent."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def body(self) -> bytes:
+        """The bytes that were sent.
+
+        Raises
+        ------
+        RequestTooLarge
+            If they are more than a request may have.
+        InvalidBase64
+            If the gateway says that they are base64 and they are not.
+        """
+        try:
+            body = base64.b64decode(self.raw_body, validate=True) if self.is_base64 else self.raw_body.encode()
+        except (binascii.Error, ValueError) as err:
+            raise InvalidBase64("the body of the event is not base64, though isBase64Encoded says so") from err
+        if len(body) > MAX_BODY_BYTES:
+            limit_mb = MAX_BODY_BYTES // 1024**2
+            raise RequestTooLarge(f"the body has over {limit_mb} MB; POST /v1/uploads takes larger recordings")
+        return body
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpAnswer:
+    """What is sent back."""
+
+    status: int
+    body: str
+    content_type: str = JSON_TYPE
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, value: object, *, status: int = 200, headers: dict[str, str] | None = None) -> "HttpAnswer":
+        """Plain JSON values as an answer."""
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        return cls(status=status, body=text, headers=headers or {})
+
+    def event(self, *, request_id: str, with_body: bool = True) -> dict[str, Any]:
+        """What the handler returns; both payloads take this form."""
+        return {
+            "statusCode": self.status,
+            "headers": {
+                "content-type": self.content_type,
+                "cache-control": "no-store",
+                "x-content-type-options": "nosniff",
+                "x-request-id": request_id,
+                **self.headers,
+            },
+            "body": self.body if with_body else "",
+            "isBase64Encoded": False,
+        }
+
+
+def is_http_event(event: object) -> bool:
+    """Whether an event is an HTTP request, of either payload."""
+    if not isinstance(event, dict) or not isinstance(event.get("requestContext"), dict):
+        return False
+    return isinstance(event["requestContext"].get("http"), dict) or isinstance(event.get("httpMethod"), str)
+
+
+def request_of(event: dict[str, Any]) -> HttpRequest:
+    """Read either payload; what is missing or odd is taken as not sent."""
+    context = event["requestContext"]
+    http = context.get("http")
+    if isinstance(http, dict):
+        method, path = _text(http.get("method")), _text(event.get("rawPath"))
+        query = parse_qs(_text(event.get("rawQueryString")), keep_blank_values=True)
+    else:
+        method, path = event["httpMethod"], _text(event.get("path"))
+        query = _query_of_first_payload(event)
+    stage = _text(context.get("stage"))
+    if stage and stage != "$default":
+        path = path.removeprefix(f"/{stage}") or "/"
+    headers = event.get("headers")
+    return HttpRequest(
+        method=method.upper(),
+        path=unquote(path),
+        headers={str(name).lower(): _text(value) for name, value in _items(headers)},
+        query=query,
+        raw_body=_text(event.get("body")),
+        is_base64=event.get("isBase64Encoded") is True,
+        id=_text(context.get("requestId")) or None,
+    )
+
+
+def _query_of_first_payload(event: dict[str, Any]) -> dict[str, list[str]]:
+    several = {
+        str(name): [_text(value) for value in values]
+        for name, values in _items(event.get("multiValueQueryStringParameters"))
+        if isinstance(values, list)
+    }
+    return several or {str(name): [_text(value)] for name, value in _items(event.get("queryStringParameters"))}
+
+
+def _items(value: object) -> list[tuple[object, object]]:
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,63 @@
+"""Where recordings come from and answers go: what S3, or a folder that stands in for it, must be able to do."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import IO, Protocol
+
+MAX_OBJECT_BYTES = 50 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where an object is: its bucket and key, and the version or the content, where that is known."""
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+    etag: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """An object on this machine: a seekable file at its start, and what its uploader noted beside it."""
+
+    file: IO[bytes]
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadForm:
+    """What is posted as multipart/form-data, with the file as the last field, to put one object in place."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class Store(Protocol):
+    """Objects under keys in buckets. Every method raises `StorageError` for trouble that may pass."""
+
+    def fetched(self, place: Place) -> AbstractContextManager[Fetched]:
+        """Fetch an object into a temporary file that is gone when the block is left, however it is left.
+
+        Raises
+        ------
+        RecordingNotFound
+            If there is no such object, or it no longer has the etag.
+        RecordingTooLarge
+            If it has more bytes than are read, by what the store says of it and again by what arrives.
+        """
+
+    def current(self, bucket: str, key: str) -> Place | None:
+        """The object that is under a key now; None if there is none."""
+
+    def put_once(self, bucket: str, key: str, document: bytes) -> bool:
+        """Write a JSON document if there is none yet under the key; whether this call wrote it."""
+
+    def read(self, bucket: str, key: str) -> bytes | None:
+        """A document; None if there is none."""
+
+    def newest(self, bucket: str, prefix: str) -> str | None:
+        """Key of the document that was written last under a prefix; None if there is none."""
+
+    def upload_form(self, place: Place, *, content_type: str, notes: dict[str, str], expires_in_s: int) -> UploadForm:
+        """Sign a form that takes one file of that type, of 1 to `MAX_OBJECT_BYTES` bytes, to that very key."""
