@@ -1,0 +1,131 @@
+"""Batches hold what the shards hold: the right versions, the right places, and the damage that belongs there."""
+
+import numpy as np
+import pytest
+import torch
+
+from training.ladder import Shard
+from training.skill_ladder import FAMILIES
+from training.snippets import FAMILY_WEIGHTS, Batch, LadderBatches
+
+FRAMES_PER_S = 50.0
+FRAMES_PER_LABEL = 25
+SNIPPET = 100
+N_LABELS = SNIPPET // FRAMES_PER_LABEL
+
+
+def shard(lengths: list[int], excerpt: list[int], *, first: int = 0) -> Shard:
+    """Versions whose frames hold (version, time) and whose damage holds the time of its label step."""
+    frames = [np.stack([np.full(n, first + v), np.arange(n)], axis=1).astype(np.float16) for v, n in enumerate(lengths)]
+    label_lengths = [-(-n // FRAMES_PER_LABEL) for n in lengths]
+    damage = [np.repeat(np.arange(n)[:, None], len(FAMILIES), axis=1).astype(np.float16) for n in label_lengths]
+    return Shard(
+        frames=np.concatenate(frames),
+        damage=np.concatenate(damage),
+        lengths=np.array(lengths),
+        label_lengths=np.array(label_lengths),
+        excerpt=np.array(excerpt),
+        pieces=np.array(["a"] * len(lengths)),
+        severity=np.arange(first, first + len(lengths)).astype(np.float32) / 10,
+    )
+
+
+LENGTHS = [400, 500, 50, 450, 300, 600, 350, 700]
+SHARDS = [shard(LENGTHS[:4], [0, 0, 0, 1]), shard(LENGTHS[4:], [0, 0, 1, 1], first=4)]
+# Of the first shard's excerpts one has a single version left: nothing to compare with.
+COMPARABLE = [{0, 1}, {4, 5}, {6, 7}]
+
+
+def batches(
+    seed: int = 0, *, n_excerpts: int = 3, n_versions: int = 2, emphasis: dict[str, float] | None = None
+) -> LadderBatches:
+    return LadderBatches(
+        SHARDS,
+        snippet_frames=SNIPPET,
+        frames_per_s=FRAMES_PER_S,
+        n_excerpts=n_excerpts,
+        n_versions=n_versions,
+        seed=seed,
+        emphasis=emphasis,
+    )
+
+
+def draw(seed: int) -> Batch:
+    return batches().draw(np.random.default_rng(seed))
+
+
+def test_a_batch_has_as_many_versions_of_as_many_excerpts_as_asked_for() -> None:
+    batch = draw(0)
+    assert batch.snippets.shape == (6, SNIPPET, 2)
+    assert batch.damage.shape == (6, len(FAMILIES), N_LABELS)
+    assert batch.severity.shape == batch.version_severity.shape == (6,)
+    assert batch.excerpt.tolist() == [0, 0, 1, 1, 2, 2]
+    assert {part.dtype for part in batch[:4]} == {torch.float32}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_snippets_of_one_slot_are_versions_of_one_excerpt(seed: int) -> None:
+    batch = draw(seed)
+    versions = batch.snippets[:, 0, 0].int().tolist()
+    assert sorted(map(sorted, np.reshape(versions, (3, 2)).tolist())) == [sorted(each) for each in COMPARABLE]
+    n_labels = {v: -(-n // FRAMES_PER_LABEL) for v, n in enumerate(LENGTHS)}
+    wanted = [len(FAMILIES) * (n_labels[version] - 1) / 2 for version in versions]
+    assert batch.version_severity.tolist() == pytest.approx(wanted, rel=2e-3)  # float16 on disk
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_damage_is_that_of_the_place_that_was_cut(seed: int) -> None:
+    batch = draw(seed)
+    times = batch.snippets[:, :, 1]
+    assert torch.equal(times.diff(dim=1), torch.ones(6, SNIPPET - 1))  # never across the end of a version
+    wanted = times.reshape(6, N_LABELS, FRAMES_PER_LABEL).mean(dim=2) / FRAMES_PER_LABEL - 0.5
+    told = batch.damage[:, 0] * float(FAMILY_WEIGHTS[0])
+    assert float((told - wanted).abs().max()) <= 0.55  # half a label step
+
+
+def test_the_severity_of_a_snippet_is_the_sum_over_families_and_mean_over_time() -> None:
+    batch = draw(3)
+    weighted = batch.damage * torch.from_numpy(FAMILY_WEIGHTS)[None, :, None]
+    torch.testing.assert_close(weighted.sum(dim=1).mean(dim=1), batch.severity)
+    assert float(FAMILY_WEIGHTS.sum()) == pytest.approx(1.0)
+
+
+def test_an_emphasis_weighs_its_family_in_the_severities_and_leaves_the_damage() -> None:
+    plain, heavy = (
+        batches(emphasis=emphasis).draw(np.random.default_rng(5)) for emphasis in (None, {FAMILIES[1]: 3.0})
+    )
+    assert torch.equal(plain.damage, heavy.damage)
+    # All families are alike here: one that counts three times makes nine sevenths of seven.
+    share = (len(FAMILIES) + 2) / len(FAMILIES)
+    torch.testing.assert_close(heavy.severity, share * plain.severity)
+    torch.testing.assert_close(heavy.version_severity, share * plain.version_severity)
+
+
+def test_half_of_the_excerpts_are_cut_at_the_same_relative_place() -> None:
+    aligned = []
+    for seed in range(60):
+        batch = draw(seed)
+        span = np.array(LENGTHS)[batch.snippets[:, 0, 0].int().numpy()] - SNIPPET
+        place = batch.snippets[:, 0, 1].numpy() / span
+        aligned += (np.abs(np.diff(place.reshape(3, 2))) < 0.01).ravel().tolist()
+    assert 0.35 < np.mean(aligned) < 0.65
+
+
+def test_the_same_seed_draws_the_same_batches_each_time_it_is_asked() -> None:
+    first, again, other = (
+        [batch.snippets for _, batch in zip(range(3), source, strict=False)]
+        for source in (batches(1), batches(1), batches(2))
+    )
+    assert all(torch.equal(one, two) for one, two in zip(first, again, strict=True))
+    assert not all(torch.equal(one, two) for one, two in zip(first, other, strict=True))
+    assert not torch.equal(first[0], first[1])
+
+
+def test_more_versions_than_there_are_come_twice() -> None:
+    batch = batches(n_versions=5).draw(np.random.default_rng(0))
+    assert batch.snippets.shape[0] == 15
+
+
+def test_more_excerpts_than_there_are_is_refused() -> None:
+    with pytest.raises(ValueError, match="larger sample than population"):
+        batches(n_excerpts=4).draw(np.random.default_rng(0))
