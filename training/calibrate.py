@@ -17,6 +17,8 @@ Floats = npt.NDArray[np.float64]
 # Means of ten raters differ by a third of a point through their own uncertainty: nearer pairs count as tied.
 TIE_DIFFERENCE = 0.3
 LEVEL_RATINGS = (20.0, 40.0, 60.0, 80.0)
+# Of the ratings by people that an interval should hold.
+INTERVAL_SHARE = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,26 +41,40 @@ def fit(rated: Rated) -> Calibration:
     """All parameters of a calibration, from performances of any number of pieces.
 
     The rating is linear in the score: 1..5 becomes 0..100, least squares with both variables' spread kept (so that
-    good recordings are not pulled to the middle), within what the raters' scale can hold.
+    good recordings are not pulled to the middle), within what the raters' scale can hold. The interval is as wide as
+    INTERVAL_SHARE of the errors are when each piece is left out of the line's fit.
     """
-    target = (rated.ratings - 1) / 4 * 100
-    slope, offset = _line(rated.scores, target)
-    residual = target - np.clip(offset + slope * rated.scores, 0, 100)
+    slope, offset = _line(rated.scores, _out_of_100(rated))
     low, high = ((edge - offset) / slope for edge in (0.0, 100.0))
     scale, tie_band = fit_comparison(rated)
+    errors = _errors_out_of_fold(rated)
+    sigma = max(float(errors.std(ddof=2)), 1e-9)
     return Calibration(
         score_knots=(float(low), float(high)),
         rating_knots=(0.0, 100.0),
         level_ratings=LEVEL_RATINGS,
         scale=scale,
         tie_band=tie_band,
-        sigma_rating=float(residual.std(ddof=2)),
+        sigma_rating=sigma,
+        interval_z=float(np.quantile(np.abs(errors), INTERVAL_SHARE)) / sigma,
     )
 
 
 def fit_comparison(rated: Rated) -> tuple[float, float]:
     """Scale and tie band of Rao and Kupper's model, by maximum likelihood over the pairs within pieces."""
     gaps, outcomes = _pairs(rated)
+    return fit_outcomes(gaps, outcomes, spread=float(rated.scores.std()))
+
+
+def fit_outcomes(gaps: Floats, outcomes: npt.NDArray[np.int64], *, spread: float) -> tuple[float, float]:
+    """The same from pairs.
+
+    Parameters
+    ----------
+    gaps : (P,) differences of score
+    outcomes : (P,) 1 where the first is better, -1 where the second is, 0 where they are tied
+    spread : > 0, of the scores; where the search begins
+    """
 
     def cost(log_parameters: Floats) -> float:
         scale, band = np.exp(log_parameters)
@@ -68,7 +84,6 @@ def fit_comparison(rated: Rated) -> tuple[float, float]:
         likelihood = np.where(outcomes > 0, win, np.where(outcomes < 0, lose, tie))
         return float(-np.log(np.maximum(likelihood, 1e-12)).mean())
 
-    spread = float(rated.scores.std())
     found = optimize.minimize(cost, np.log([spread, 0.3 * spread]), method="Nelder-Mead")
     scale, band = np.exp(found.x)
     return float(scale), float(band)
@@ -94,16 +109,35 @@ def calibration_error(rated: Rated, *, n_bins: int = 10) -> float:
     return float(sum(len(b) * abs(p[b].mean() - y[b].mean()) for b in bins if len(b)) / len(order))
 
 
-def interval_coverage(rated: Rated, *, z: float) -> float:
-    """Share of performances rated within z residual deviations of their score, each piece left out of its fit."""
+def interval_coverage(rated: Rated) -> float:
+    """Share of performances whose rating by people lies within the interval, each piece left out of all fitting."""
     inside_interval: list[bool] = []
     for piece in np.unique(rated.pieces):
         inside = rated.pieces == piece
         calibration = fit(_part(rated, ~inside))
-        for score, rating in zip(rated.scores[inside], rated.ratings[inside], strict=True):
-            error = abs(calibration.rating(float(score)) - (rating - 1) / 4 * 100)
-            inside_interval.append(error <= z * calibration.sigma_rating)
+        errors = np.abs(_ratings(calibration, rated.scores[inside]) - _out_of_100(_part(rated, inside)))
+        inside_interval += (errors <= calibration.interval_z * calibration.sigma_rating).tolist()
     return float(np.mean(inside_interval))
+
+
+def _errors_out_of_fold(rated: Rated) -> Floats:
+    """Rating points between line and people, each piece left out of the line's fit where there are others."""
+    errors = np.empty(len(rated.scores))
+    pieces = np.unique(rated.pieces)
+    for piece in pieces:
+        inside = rated.pieces == piece
+        fitted = _part(rated, ~inside) if len(pieces) > 1 else rated
+        slope, offset = _line(fitted.scores, _out_of_100(fitted))
+        errors[inside] = np.clip(offset + slope * rated.scores[inside], 0, 100) - _out_of_100(_part(rated, inside))
+    return errors
+
+
+def _ratings(calibration: Calibration, scores: Floats) -> Floats:
+    return np.array([calibration.rating(float(score)) for score in scores])
+
+
+def _out_of_100(rated: Rated) -> Floats:
+    return (rated.ratings - 1) / 4 * 100
 
 
 def _line(x: Floats, y: Floats) -> tuple[float, float]:

@@ -90,7 +90,7 @@ def release(
     metrics = {
         "agreement": {name: as_plain(evaluate.agreement(rated, scores)) for name, scores in found.items()},
         "expected_calibration_error": round(calibrate.calibration_error(people), 4),
-        "interval_coverage": round(calibrate.interval_coverage(people, z=calibration.interval_z), 3),
+        "interval_coverage": round(calibrate.interval_coverage(people), 3),
     }
     write(model_root / run.name, calibration, metrics)
     return metrics
