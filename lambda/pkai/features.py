@@ -17,8 +17,7 @@ from pkai.audio import Waveform
 
 Frames = npt.NDArray[np.float32]
 
-# Frames computed at once: their spectra (0.5 MB at n_fft 2048) stay in a core's cache, and the allocator keeps their
-# memory instead of fetching fresh pages from the system for each batch, which tripled the time of 128 frames.
+# Frames computed at once: their spectra (0.5 MB at n_fft 2048) stay in a core's cache.
 _FRAMES_PER_BATCH = 64
 # Neighbouring mel bands summed at once. A filter is zero outside a few bins, so small products save most of one large
 # product's work; they also stay below the size at which OpenBLAS calls its threads, whose waiting for each other took
