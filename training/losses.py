@@ -54,3 +54,42 @@ def flaw_loss(told: Tensor, damage: Tensor) -> Tensor:
     """
     pooled = F.adaptive_avg_pool1d(told, damage.shape[2])
     return F.smooth_l1_loss(pooled, torch.log1p(damage), beta=0.5)
+
+
+def preference_loss(better: Tensor, worse: Tensor, *, scale: float) -> Tensor:
+    """Logistic loss of how far each better recording outscores its worse partner.
+
+    Parameters
+    ----------
+    better, worse : (P,) scores
+    scale : > 0, difference of scores at which the odds are e : 1
+
+    Returns
+    -------
+    () sum over pairs; 0.0, still on the autograd graph, when P == 0
+
+    References
+    ----------
+    Burges et al., Learning to Rank using Gradient Descent, ICML 2005 (section 3).
+    """
+    return F.softplus((worse - better) / scale).sum()
+
+
+def similarity_loss(one: Tensor, other: Tensor, *, scale: float, tie_band: float) -> Tensor:
+    """How far recordings that were called equal lie beyond the tie band.
+
+    Parameters
+    ----------
+    one, other : (P,) scores
+    scale : > 0, as in `preference_loss`
+    tie_band : >= 0, difference of scores that counts as equal
+
+    Returns
+    -------
+    () sum over pairs; 0.0, still on the autograd graph, when P == 0
+
+    References
+    ----------
+    Doughty et al., Who's Better? Who's Best?, CVPR 2018 (section 3.2, the similarity loss).
+    """
+    return (F.relu((one - other).abs() - tie_band) / scale).sum()
