@@ -1,0 +1,173 @@
+"""The whole of training in small: a ladder of two made-up pieces, a fit that is killed and resumed; and what ships."""
+
+import hashlib
+import itertools
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+
+from conftest import ROOT, need
+from made_performance import etude
+from pkai import artifact
+from pkai.scorer import Judge
+from training import evaluate, instruments, ladder, rated
+from training import fit as fitting
+from training.config import RunConfig
+from training.excerpts import ExcerptConfig, Source
+from training.ladder import LadderConfig
+from training.networks import NetworkConfig
+from training.performance import Performance, read_midi, write_midi
+from training.skill_ladder import FAMILIES
+
+# Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
+
+LADDER = LadderConfig(
+    n_shards=1,
+    excerpts_per_shard=2,
+    n_versions=2,
+    excerpts=ExcerptConfig(shortest_s=12.0, longest_s=13.0, slowest=1.5, fastest=3.0),
+)
+RUN = RunConfig(
+    n_steps=6,
+    n_excerpts=2,
+    n_versions=2,
+    validate_every=2,
+    validation_batches=1,
+    network=NetworkConfig(channels=(4, 4, 4, 4, 4), hidden=8),
+)
+
+
+def sources(folder: Path) -> tuple[Source, ...]:
+    """One piece to train on and one to validate with."""
+    names = {ladder.is_validation(f"made-{i}", LADDER.validation_share): f"made-{i}" for i in range(50)}
+    made = []
+    for seed, piece in enumerate(names.values()):
+        path = folder / f"{piece}.mid"
+        write_midi(etude(120, seed=seed), path)
+        made.append(Source(path=path, score_path=path, piece=piece))
+    assert len(made) == 2
+    return tuple(made)
+
+
+@pytest.fixture(scope="module")
+def ladder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ladder")
+    need(bool(instruments.available(folder)), "a piano sound font")
+    ladder.build(sources(folder), folder / "shards", folder, LADDER, n_workers=1)
+    return folder / "shards"
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def global_step(checkpoint: Path) -> int:
+    return int(torch.load(checkpoint, weights_only=True)["global_step"])
+
+
+def test_the_ladder_is_built_once_and_read_whole(ladder_folder: Path) -> None:
+    assert sorted(path.name for path in ladder_folder.iterdir()) == ["train-000.npz", "validation-000.npz"]
+    for part in ("train", "validation"):
+        (shard,) = ladder.read(ladder_folder, part)
+        n_versions = LADDER.excerpts_per_shard * LADDER.n_versions
+        assert len(shard.lengths) == len(shard.label_lengths) == len(shard.severity) == n_versions
+        assert shard.frames.shape == (shard.lengths.sum(), LADDER.features.n_features)
+        assert shard.damage.shape == (shard.label_lengths.sum(), len(FAMILIES))
+        assert np.isfinite(shard.frames).all() and np.isfinite(shard.damage).all()
+        assert shard.excerpt.tolist() == [0, 0, 1, 1]
+        np.testing.assert_array_equal(shard.severity[::2], 0.0)  # the first of each excerpt has no flaw
+        assert shard.severity[1::2].min() > 0
+        assert all(ladder.is_validation(piece, LADDER.validation_share) == (part == "validation")
+                   for piece in shard.pieces.tolist())  # fmt: skip
+
+
+def test_a_ladder_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no train shards; build the ladder first"):
+        ladder.read(tmp_path, "train")
+
+
+def test_a_killed_fit_goes_on_from_its_checkpoint_and_ends_where_it_should(
+    ladder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(Exception):
+        """What a power cut looks like from inside."""
+
+    steps: list[int] = []
+    original = fitting.Fit.training_step
+
+    def counted(module: fitting.Fit, batch: fitting.Batch, index: int) -> torch.Tensor:
+        if len(steps) == 5:
+            raise Killed
+        steps.append(module.global_step)
+        return original(module, batch, index)
+
+    monkeypatch.setattr(fitting.Fit, "training_step", counted)
+    with pytest.raises(Killed):
+        fitting.fit(RUN, ladder_folder, tmp_path)
+    assert steps == [0, 1, 2, 3, 4]
+    assert global_step(tmp_path / fitting.LAST_CHECKPOINT) == 4
+    steps.clear()
+    last = fitting.fit(RUN, ladder_folder, tmp_path)
+    assert steps == [4, 5]
+    assert last == tmp_path / fitting.LAST_CHECKPOINT and global_step(last) == RUN.n_steps
+    steps.clear()
+    assert global_step(fitting.fit(RUN, ladder_folder, tmp_path)) == RUN.n_steps
+    assert steps == []  # nothing is left to do
+    network, run = fitting.load_network(last)
+    assert run == RUN and not network.training
+    assert all(bool(torch.isfinite(weight).all()) for weight in network.state_dict().values())
+
+
+@cache
+def read_once(path: Path) -> Performance:
+    return read_midi(path)
+
+
+def test_length_alone_orders_three_quarters_of_the_pairs_that_people_rated(
+    shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "read_midi", read_once)  # it is the slow part, and needed twice
+    performances = rated.read(shared_data / "expert-novice")
+    assert len(performances) == 55
+    found = evaluate.length_baseline(performances).at_half
+    assert found.n == 199
+    assert found.value == pytest.approx(0.764, abs=5e-4)
+    assert found.low < 0.7 < 0.8 < found.high
+
+
+MANIFEST = ROOT / "model" / "pdr" / "manifest.json"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Judge:
+    need(MANIFEST.is_file(), "the shipped model model/pdr")
+    return Judge(artifact.load(MANIFEST.parent), ())
+
+
+@pytest.mark.parametrize("piano", ["grand", "bright"])
+def test_the_shipped_model_orders_the_bundled_recordings(shipped: Judge, piano: str) -> None:
+    paths = sorted((ROOT / "events" / "audio").glob(f"fur-elise-?-*-{piano}.*"))
+    assert len(paths) == 4
+    scores = [shipped.hear(path).score for path in paths]
+    assert all(better > worse for better, worse in itertools.pairwise(scores)), scores
+
+
+def test_the_shipped_graph_is_what_its_manifest_says(shipped: Judge) -> None:
+    manifest = json.loads(MANIFEST.read_bytes())
+    graph = (MANIFEST.parent / manifest["file"]).read_bytes()
+    assert hashlib.sha256(graph).hexdigest() == manifest["sha256"] == shipped.manifest.sha256
+    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    assert {node.name: list(node.shape) for node in session.get_inputs()} == manifest["inputs"]
+    assert {node.name: list(node.shape) for node in session.get_outputs()} == manifest["outputs"]
+    opsets = {each.domain: each.version for each in onnx.load_from_string(graph).opset_import}
+    assert opsets[""] == manifest["opset"]
+    assert set(manifest["outputs"]) == set(artifact.OUTPUT_NAMES)
+    assert manifest["name"] == "pdr" and manifest["metrics"]
