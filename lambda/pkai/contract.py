@@ -117,23 +117,30 @@ class Options(_Request):
     model: Name | None = None
 
 
-class AssessmentRequest(Options):
-    """A recording to assess, what to compare it with, and the model to ask."""
-
+# The fields of a later base come first: what is asked about before how.
+class _Recording(_Request):
     audio: Audio
 
 
-class ComparisonRequest(Options):
-    """Two recordings, of which one may be played better; the options hold for both."""
-
+class _Recordings(_Request):
     first: Audio
     second: Audio
 
 
-class UploadRequest(Options):
-    """The kind of file that is to be uploaded, and what to compare it with once it is there."""
-
+class _Upload(_Request):
     content_type: AudioType
+
+
+class AssessmentRequest(Options, _Recording):
+    """A recording to assess, what to compare it with, and the model to ask."""
+
+
+class ComparisonRequest(Options, _Recordings):
+    """Two recordings, of which one may be played better; the options hold for both."""
+
+
+class UploadRequest(Options, _Upload):
+    """The kind of file that is to be uploaded, and what to compare it with once it is there."""
 
 
 class _Answer(BaseModel):
@@ -235,9 +242,7 @@ def parse_as(model: type[_Model], value: object, example: str) -> _Model:
     try:
         return model.model_validate(value)
     except ValidationError as err:
-        problems = sorted(
-            err.errors(include_url=False, include_input=False), key=lambda problem: problem["type"] != "missing"
-        )[:_N_PROBLEMS_TOLD]
+        problems = err.errors(include_url=False, include_input=False)[:_N_PROBLEMS_TOLD]
         message = "; ".join([*(_told(problem, model) for problem in problems), example])
         only_source = all(problem["type"] == "one_source" for problem in problems)
         raise (AudioSourceError if only_source else RequestError)(message) from err
@@ -315,7 +320,7 @@ def _told(problem: ErrorDetails, model: type[BaseModel]) -> str:
         case "missing":
             return f"{path} is missing"
         case "extra_forbidden":
-            known = "base64 or s3" if len(problem["loc"]) > 1 else ", ".join(_field_names(model))
+            known = "base64 or s3" if len(problem["loc"]) > 1 else ", ".join(model.model_fields)
             return f"{path} is not known, the fields are {known}"
         case "value_error":
             return f"{path} {problem['ctx']['error']}"
@@ -323,11 +328,6 @@ def _told(problem: ErrorDetails, model: type[BaseModel]) -> str:
             return f"{path} {problem['msg']}"
         case _:
             return f"{path}: {problem['msg']}"
-
-
-def _field_names(model: type[BaseModel]) -> list[str]:
-    """Fields of a request, those of its own before those that it shares with others."""
-    return sorted(model.model_fields, key=lambda name: name in Options.model_fields)
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
