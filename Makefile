@@ -6,6 +6,7 @@ SHELL := /bin/sh
 VENVS ?= .
 SCORE_VENV := $(VENVS)/.venv-score
 DEV_VENV := $(VENVS)/.venv
+CHECKOV_VENV := $(VENVS)/.venv-checkov
 PORT ?= 9000
 
 # Found by running it: a name on the PATH may be a stub that runs no Python.
@@ -32,8 +33,8 @@ score: score-venv ## rate the bundled recordings, or your own: make score AUDIO=
 	PYTHONPATH=lambda "$(SCORE_VENV)/bin/python" -m pkai score "$$@"
 
 .PHONY: test
-test: lint ## run every check: lint and all tests
-	@"$(DEV_VENV)/bin/python" -m pytest
+test: lint checkov-venv ## run every check: lint and all tests
+	@PKAI_CHECKOV="$(abspath $(CHECKOV_VENV))/bin/checkov" "$(DEV_VENV)/bin/python" -m pytest
 
 .PHONY: lint
 lint: dev-venv ## ruff and mypy
@@ -55,7 +56,8 @@ lock: dev-venv ## choose the versions in requirements/*.lock anew
 
 .PHONY: clean
 clean: ## remove the environments and all caches
-	rm -rf "$(SCORE_VENV)" "$(DEV_VENV)" .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist lambda/*.egg-info
+	rm -rf "$(SCORE_VENV)" "$(DEV_VENV)" "$(CHECKOV_VENV)"
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist lambda/*.egg-info
 	find lambda training tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # An environment is ready when the lock file that it was made from is this checkout's, byte for byte.
@@ -82,3 +84,13 @@ dev-venv:
 		"$(DEV_VENV)/bin/python" $(PIP) --no-deps --no-build-isolation --editable . && \
 		rm -f "$(DEV_VENV)"/lib/python3.*/site-packages/torchaudio/lib/*.so && \
 		cp requirements/dev.lock "$(DEV_VENV)/made-from.lock"; }
+
+# Apart, as it pins older versions than ours of what both use.
+.PHONY: checkov-venv
+checkov-venv:
+	@cmp -s requirements/checkov.lock "$(CHECKOV_VENV)/made-from.lock" || { \
+		$(FIND_PYTHON); \
+		echo "setting up $(CHECKOV_VENV) with $$("$$python" -V): checkov, which reads the AWS templates" >&2; \
+		"$$python" -m venv --clear "$(CHECKOV_VENV)" && \
+		"$(CHECKOV_VENV)/bin/python" $(PIP) --no-deps -r requirements/checkov.lock && \
+		cp requirements/checkov.lock "$(CHECKOV_VENV)/made-from.lock"; }

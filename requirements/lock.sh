@@ -22,3 +22,9 @@ rm requirements/dev.tmp
 
 compile --generate-hashes -c requirements/dev.lock pyproject.toml --output-file requirements/inference.lock
 compile --generate-hashes -c requirements/dev.lock requirements/score.in --output-file requirements/score.lock
+compile --no-header --no-annotate requirements/checkov.in --output-file requirements/checkov.tmp
+{
+    echo "# All that requirements/checkov.in asks for; \`make lock\` chooses anew."
+    cat requirements/checkov.tmp
+} > requirements/checkov.lock
+rm requirements/checkov.tmp

@@ -317,4 +317,4 @@ def _is_wildcard(resource: object) -> bool:
 def _arns(split: dict[str, Any]) -> list[str]:
     comma, substituted = split["Fn::Split"]
     text, names = substituted["Fn::Sub"]
-    return text.replace("${Names}", names["Names"]).split(comma)
+    return str(text).replace("${Names}", names["Names"]).split(comma)
