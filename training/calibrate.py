@@ -19,6 +19,9 @@ TIE_DIFFERENCE = 0.3
 LEVEL_RATINGS = (20.0, 40.0, 60.0, 80.0)
 # Of the ratings by people that an interval should hold.
 INTERVAL_SHARE = 0.8
+# The curve's knots, from rating 0.7 to 99.3; between them it is straight to within half a point.
+_END_LOG_ODDS = 5.0
+_N_KNOTS = 21
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +43,19 @@ class Rated:
 def fit(rated: Rated) -> Calibration:
     """All parameters of a calibration, from performances of any number of pieces.
 
-    The rating is linear in the score: 1..5 becomes 0..100, least squares with both variables' spread kept (so that
-    good recordings are not pulled to the middle), within what the raters' scale can hold. The interval is as wide as
-    INTERVAL_SHARE of the errors are when each piece is left out of the line's fit.
+    The rating is a logistic curve of the score, 1..5 becoming 0..100: nearly linear where people rated, and never at
+    an end, so that the best and the worst can still be told apart. Both variables keep their spread, so that good
+    recordings are not pulled to the middle. The interval is as wide as INTERVAL_SHARE of the errors are when each piece
+    is left out of the curve's fit.
     """
-    slope, offset = _line(rated.scores, _out_of_100(rated))
-    low, high = ((edge - offset) / slope for edge in (0.0, 100.0))
+    slope, offset = _logistic(rated)
+    log_odds = np.linspace(-_END_LOG_ODDS, _END_LOG_ODDS, _N_KNOTS)
     scale, tie_band = fit_comparison(rated)
     errors = _errors_out_of_fold(rated)
     sigma = max(float(errors.std(ddof=2)), 1e-9)
     return Calibration(
-        score_knots=(float(low), float(high)),
-        rating_knots=(0.0, 100.0),
+        score_knots=tuple(((log_odds - offset) / slope).tolist()),
+        rating_knots=tuple((100 * _sigmoid(log_odds)).tolist()),
         level_ratings=LEVEL_RATINGS,
         scale=scale,
         tie_band=tie_band,
@@ -121,14 +125,15 @@ def interval_coverage(rated: Rated) -> float:
 
 
 def _errors_out_of_fold(rated: Rated) -> Floats:
-    """Rating points between line and people, each piece left out of the line's fit where there are others."""
+    """Rating points between curve and people, each piece left out of the curve's fit where there are others."""
     errors = np.empty(len(rated.scores))
     pieces = np.unique(rated.pieces)
     for piece in pieces:
         inside = rated.pieces == piece
         fitted = _part(rated, ~inside) if len(pieces) > 1 else rated
-        slope, offset = _line(fitted.scores, _out_of_100(fitted))
-        errors[inside] = np.clip(offset + slope * rated.scores[inside], 0, 100) - _out_of_100(_part(rated, inside))
+        slope, offset = _logistic(fitted)
+        said = 100 * _sigmoid(offset + slope * rated.scores[inside])
+        errors[inside] = said - _out_of_100(_part(rated, inside))
     return errors
 
 
@@ -140,10 +145,12 @@ def _out_of_100(rated: Rated) -> Floats:
     return (rated.ratings - 1) / 4 * 100
 
 
-def _line(x: Floats, y: Floats) -> tuple[float, float]:
-    """Slope and offset of the reduced major axis through (x, y); the slope is positive."""
-    slope = float(y.std() / x.std())
-    return slope, float(y.mean() - slope * x.mean())
+def _logistic(rated: Rated) -> tuple[float, float]:
+    """Slope, > 0, and offset of the log odds of the rating, by the reduced major axis."""
+    share = np.clip(_out_of_100(rated) / 100, 0.02, 0.98)
+    log_odds = np.log(share / (1 - share))
+    slope = float(log_odds.std() / rated.scores.std())
+    return slope, float(log_odds.mean() - slope * rated.scores.mean())
 
 
 def _pairs(rated: Rated) -> tuple[Floats, npt.NDArray[np.int64]]:

@@ -47,7 +47,7 @@ class RunConfig:
     gradient_clip: float = 5.0
     average_decay: float = 0.995
     indifference: float = 0.08
-    emphasis: dict[str, float] = field(default_factory=lambda: {"tempo": 2.5})
+    emphasis: dict[str, float] = field(default_factory=lambda: {"tempo": 4.0})
     local_share: float = 0.4
     across_pieces: float = 0.02
     flaw_weight: float = 0.5

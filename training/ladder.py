@@ -29,7 +29,8 @@ class LadderConfig:
 
     Attributes
     ----------
-    n_shards, excerpts_per_shard : their product is the number of excerpts
+    n_shards, excerpts_per_shard : their product is the number of excerpts to train on
+    n_validation_shards : besides, of pieces that training never hears
     n_versions : of each excerpt; the first has no flaw
     worst : greatest severity drawn; lesser ones come more often, for there people are hard to tell apart
     longest_s : versions are cut there, so that a slow one does not outweigh its siblings
@@ -37,7 +38,8 @@ class LadderConfig:
     seed : of everything drawn
     """
 
-    n_shards: int = 24
+    n_shards: int = 11
+    n_validation_shards: int = 3
     excerpts_per_shard: int = 64
     n_versions: int = 6
     worst: float = 1.0
@@ -92,10 +94,12 @@ def build(sources: tuple[Source, ...], folder: Path, cache: Path, config: Ladder
     folder.mkdir(parents=True, exist_ok=True)
     held_out = tuple(s for s in sources if is_validation(s.piece, config.validation_share))
     trained = tuple(s for s in sources if not is_validation(s.piece, config.validation_share))
-    n_validation = max(1, round(config.n_shards * 0.08))
     jobs = [
         (folder / f"{part}-{index:03d}.npz", chosen, cache, config, (config.seed, part == "validation", index))
-        for part, chosen, count in (("validation", held_out, n_validation), ("train", trained, config.n_shards))
+        for part, chosen, count in (
+            ("validation", held_out, config.n_validation_shards),
+            ("train", trained, config.n_shards),
+        )
         for index in range(count)
     ]
     missing = [job for job in jobs if not job[0].is_file()]

@@ -45,15 +45,14 @@ def test_scores_in_another_unit_scale_the_model_and_nothing_else(rng: np.random.
     np.testing.assert_allclose(fit_comparison(tenfold), 10 * np.array(fit_comparison(rated)), rtol=0.01)
 
 
-def test_ratings_that_lie_on_a_line_are_given_back() -> None:
+def test_ratings_that_lie_on_a_logistic_curve_are_given_back() -> None:
     scores = np.linspace(-2, 2, 30)
-    rated = Rated(scores=scores, ratings=3 + scores / 2, pieces=np.array(["a", "b"] * 15))
+    rated = Rated(scores=scores, ratings=1 + 4 / (1 + np.exp(-scores)), pieces=np.array(["a", "b"] * 15))
     calibration = fit(rated)
     assert calibration.rating(0.0) == pytest.approx(50.0)
-    assert calibration.rating(-2.0) == pytest.approx(25.0)
-    assert calibration.rating(3.9) == pytest.approx(98.75)
-    assert calibration.sigma_rating == pytest.approx(0.0, abs=1e-9)
-    assert calibration.score_knots == pytest.approx((-4.0, 4.0))
+    assert calibration.rating(np.log(3)) == pytest.approx(75.0, abs=0.5)
+    assert calibration.rating(4.0) == pytest.approx(98.2, abs=0.1)
+    assert calibration.sigma_rating == pytest.approx(0.0, abs=1e-6)
 
 
 @given(seed=st.integers(0, 100), first=st.floats(-10, 10), second=st.floats(-10, 10))
@@ -67,9 +66,11 @@ def test_a_higher_score_is_never_rated_lower(seed: int, first: float, second: fl
 def test_good_recordings_are_not_pulled_to_the_middle(rng: np.random.Generator) -> None:
     rated = judged(rng, 0.7)
     calibration = fit(rated)
-    found = np.array([calibration.rating(score) for score in rated.scores])
-    assert found.std() == pytest.approx(((rated.ratings - 1) / 4 * 100).std(), rel=0.05)
-    assert found.mean() == pytest.approx(((rated.ratings - 1) / 4 * 100).mean(), abs=1.0)
+    found = np.array([calibration.rating(score) for score in rated.scores]) / 100
+    people = np.clip((rated.ratings - 1) / 4, 0.02, 0.98)
+    log_odds_found, log_odds_people = (np.log(share / (1 - share)) for share in (found, people))
+    assert log_odds_found.std() == pytest.approx(log_odds_people.std(), rel=0.05)
+    assert log_odds_found.mean() == pytest.approx(log_odds_people.mean(), abs=0.05)
 
 
 def test_the_interval_covers_what_it_says(rng: np.random.Generator) -> None:
