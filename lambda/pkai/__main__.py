@@ -28,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_references(commands)
     _add_invoke(commands)
+    _add_serve(commands)
     return parser
 
 
@@ -81,6 +82,23 @@ def _add_invoke(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("event", type=Path, metavar="EVENT.json", help="what the service would be sent")
 
 
+def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("serve", help="answer over HTTP as the service does, on this machine and without AWS")
+    parser.add_argument(
+        "--port", type=_port, default=8080, help="to listen on; 0 takes a free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine only)"
+    )
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="keep uploads and answers here (default: until the end)"
+    )
+    parser.add_argument(
+        "--workers", type=_workers, default=2, metavar="N", help="recordings assessed at once (default: 2)"
+    )
+    _add_model(parser)
+
+
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", choices=("pdr", "apr"), help="the network that judges (default: PKAI_MODEL or pdr)")
     models = "folder of models and references (default: PKAI_MODEL_DIR or model/)"
@@ -90,6 +108,18 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON per answer, for programs")
     parser.add_argument("--plot", type=_picture, metavar="OUT.png", help="draw a picture, too: .png, .pdf or .svg")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is no port; give a number from 0 to 65535")
+    return int(text)
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text} must be a number from 1 to 64")
+    return int(text)
 
 
 def _names(text: str) -> tuple[str, ...]:

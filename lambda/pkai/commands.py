@@ -6,7 +6,9 @@ import dataclasses
 import importlib
 import io
 import json
+import signal
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -23,6 +25,7 @@ from pkai.terminal import MIN_WIDTH, Terminal, fit, printable
 if TYPE_CHECKING:
     from pkai.plot import Canvas
     from pkai.scorer import Hearing, Judge
+    from pkai.serve import LocalServer
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,7 +40,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a title may have letters that the terminal has not
-    commands = {"score": _score, "compare": _compare, "references": _list_references, "invoke": _invoke}
+    commands = {
+        "score": _score,
+        "compare": _compare,
+        "references": _list_references,
+        "invoke": _invoke,
+        "serve": _serve,
+    }
     return commands[arguments.command](arguments)
 
 
@@ -121,6 +130,45 @@ def _invoke(arguments: argparse.Namespace) -> int:
     _write([json.dumps(answer)])
     failed = isinstance(answer, dict) and ("error" in answer or answer.get("statusCode", 200) >= 400)
     return 1 if failed else 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what is only for now is cleared away
+    with contextlib.ExitStack() as stack:
+        root = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pkai-")))
+        server = stack.enter_context(local_server(arguments, root))
+        sys.stderr.write(f"pkai: listening on {server.url}; Ctrl-C ends it\n")
+        server.serve_forever()
+    return 0
+
+
+@contextmanager
+def local_server(arguments: argparse.Namespace, root: Path) -> "Iterator[LocalServer]":
+    """The service on this machine, listening but not yet serving, for as long as the block lasts.
+
+    Raises
+    ------
+    RequestError
+        If the port cannot be listened on.
+    """
+    from pkai.folder import Folder
+    from pkai.serve import RESULTS_BUCKET, UPLOAD_PATH, UPLOADS_BUCKET, LocalServer
+
+    handler = importlib.import_module("handler")
+    settings = dataclasses.replace(
+        _settings(arguments), buckets=(), uploads_bucket=UPLOADS_BUCKET, results_bucket=RESULTS_BUCKET
+    )
+    try:
+        server = LocalServer(arguments.host, arguments.port, n_workers=arguments.workers)
+    except OSError as err:
+        raise RequestError(
+            f"{arguments.host}:{arguments.port} cannot be listened on ({err.strerror}); choose another with --port"
+        ) from err
+    with server:
+        folder = Folder(root, upload_url=server.url + UPLOAD_PATH)
+        handler.use(settings, folder).judge_for(None)
+        server.open(lambda event: handler.handler(event, _LocalContext()), folder)
+        yield server
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,244 @@
+"""The service on this machine: the same handler behind a small HTTP server, and a folder instead of S3."""
+
+import base64
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from email import message_from_bytes
+from email.message import Message
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import socket
+from typing import Any
+from urllib.parse import quote_plus, urlsplit
+
+from pkai import uploads
+from pkai.contract import MAX_BODY_BYTES
+from pkai.errors import PkaiError, RequestError, RequestTooLarge
+from pkai.folder import Folder
+from pkai.store import MAX_OBJECT_BYTES, Place
+
+UPLOADS_BUCKET = "uploads"
+RESULTS_BUCKET = "results"
+UPLOAD_PATH = "/uploads"
+# Connections that are served at once; more wait in the listening queue.
+MAX_CONNECTIONS = 64
+_QUEUE_LENGTH = 256
+_IDLE_TIMEOUT_S = 10.0
+_FORM_OVERHEAD_BYTES = 64 * 1024
+_CHUNK_BYTES = 1024 * 1024
+_log = logging.getLogger("pkai.serve")
+Answering = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class LocalServer(ThreadingHTTPServer):
+    """Answers HTTP with what a handler answers to the same request from API Gateway.
+
+    Parameters
+    ----------
+    host, port : to listen on; port 0 takes any that is free
+    n_workers : POST requests that are worked on at once; the others wait
+    """
+
+    daemon_threads = True
+    request_queue_size = _QUEUE_LENGTH
+
+    def __init__(self, host: str, port: int, *, n_workers: int) -> None:
+        super().__init__((host, port), _Connection)
+        self.answering: Answering | None = None
+        self.folder: Folder | None = None
+        self.at_work = threading.BoundedSemaphore(n_workers)
+        self._connections = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._assessing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="upload")
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{self.server_address[0]!s}:{self.server_address[1]}"
+
+    def open(self, answering: Answering, folder: Folder) -> None:
+        """Take what answers events and where uploads go, and assess what was uploaded but not assessed before."""
+        self.answering, self.folder = answering, folder
+        for key in folder.keys(UPLOADS_BUCKET, uploads.UPLOADS_PREFIX):
+            place = folder.current(UPLOADS_BUCKET, key)
+            if place is not None:
+                self.announce(place)
+
+    def announce(self, place: Place) -> None:
+        """Tell the handler of an upload, as S3 does: later, and one after the other."""
+        self._assessing.submit(self._tell, place)
+
+    def process_request(self, request: "socket | tuple[bytes, socket]", client_address: Any) -> None:
+        """Serve one connection in a thread of its own, once there is room."""
+        self._connections.acquire()
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: "socket | tuple[bytes, socket]", client_address: Any) -> None:
+        """Serve one connection, and make room."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._connections.release()
+
+    def handle_error(self, request: "socket | tuple[bytes, socket]", client_address: Any) -> None:
+        """A client that hung up or stayed silent is no matter of ours."""
+        _log.debug("connection lost", exc_info=True)
+
+    def server_close(self) -> None:
+        """Stop listening, and leave waiting uploads to the next start."""
+        super().server_close()
+        self._assessing.shutdown(cancel_futures=True)
+
+    def _tell(self, place: Place) -> None:
+        assert self.answering is not None  # noqa: S101  # `open` came first
+        try:
+            with self.at_work:
+                self.answering(_created(place))
+        except Exception:  # the edge of this thread; the handler has logged what it was
+            _log.warning("an upload could not be assessed; it is tried again at the next start")
+
+
+class _Connection(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = _IDLE_TIMEOUT_S
+    error_content_type = "application/json"
+    error_message_format = '{"error": {"code": "invalid_request", "message": "%(message)s", "request_id": "-"}}'
+    server: LocalServer
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """The handler logs what it answers."""
+
+    def version_string(self) -> str:
+        """Name no versions."""
+        return "pkai"
+
+    def _respond(self) -> None:
+        path = urlsplit(self.path).path
+        try:
+            if path == UPLOAD_PATH and self.command == "POST":
+                self._receive(self._body(MAX_OBJECT_BYTES + _FORM_OVERHEAD_BYTES))
+            else:
+                self._forward(self._body(MAX_BODY_BYTES))
+        except PkaiError as err:  # what a gateway refuses before the handler sees it
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if "too_large" in err.code else HTTPStatus.BAD_REQUEST
+            told = {"error": {"code": err.code, "message": str(err), "request_id": str(uuid.uuid4())}}
+            self._send(status, {"content-type": "application/json"}, json.dumps(told, ensure_ascii=False).encode())
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = _respond
+
+    def _forward(self, body: bytes) -> None:
+        assert self.server.answering is not None  # noqa: S101
+        event = _event(self.command, self.path, self.headers, body, self.client_address[0])
+        if self.command == "POST":
+            with self.server.at_work:
+                answer = self.server.answering(event)
+        else:
+            answer = self.server.answering(event)
+        self._send(answer["statusCode"], answer["headers"], answer["body"].encode())
+
+    def _receive(self, body: bytes) -> None:
+        assert self.server.folder is not None  # noqa: S101
+        fields, file = parse_form(self.headers.get("content-type", ""), body)
+        place = self.server.folder.receive(fields, file)
+        self.server.announce(place)
+        self._send(HTTPStatus.NO_CONTENT, {}, b"")
+
+    def _body(self, max_bytes: int) -> bytes:
+        if "chunked" in self.headers.get("transfer-encoding", "").lower():
+            self.close_connection = True
+            raise RequestError("the length of the body is not told; send Content-Length instead of chunks")
+        length = self.headers.get("content-length", "0")
+        if not length.isdecimal():
+            self.close_connection = True
+            raise RequestError("Content-Length is no number")
+        if int(length) > max_bytes:
+            self._pass_over(int(length))
+            raise RequestTooLarge(f"the body has over {max_bytes // 1024**2} MB")
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            self.close_connection = True
+            raise RequestError("the body ended before the length that Content-Length tells")
+        return body
+
+    def _pass_over(self, n_bytes: int) -> None:
+        """Read a body to its end, that the client may hear the answer; a hopelessly long one is cut off."""
+        self.close_connection = True
+        for _ in range(min(n_bytes, 2 * MAX_OBJECT_BYTES) // _CHUNK_BYTES + 1):
+            if not self.rfile.read(min(_CHUNK_BYTES, n_bytes)):
+                return
+            n_bytes -= _CHUNK_BYTES
+            if n_bytes <= 0:
+                return
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status != HTTPStatus.NO_CONTENT:
+            self.send_header("content-length", str(len(body)))
+        if self.close_connection:
+            self.send_header("connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+def parse_form(content_type: str, body: bytes) -> tuple[dict[str, str], bytes]:
+    """Read multipart/form-data: its fields, and the file, which must be the last.
+
+    Raises
+    ------
+    RequestError
+        If it is none, or holds no file.
+    """
+    header = Message()
+    header["content-type"] = content_type
+    boundary = header.get_param("boundary")
+    if header.get_content_type() != "multipart/form-data" or not isinstance(boundary, str) or not boundary:
+        raise RequestError("send the form as multipart/form-data, with the file as its last field")
+    fields: dict[str, str] = {}
+    for part in (b"\r\n" + body).split(b"\r\n--" + boundary.encode())[1:]:
+        head, _, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        name = message_from_bytes(head).get_param("name", header="content-disposition")
+        if name == "file":
+            return fields, content
+        if isinstance(name, str):
+            fields[name] = content.decode(errors="replace")
+    raise RequestError("the form has no file; send it as the last field, named file")
+
+
+def _event(method: str, target: str, headers: Message, body: bytes, client: str) -> dict[str, Any]:
+    """The request as API Gateway tells it, payload 2.0."""
+    parts = urlsplit(target)
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": parts.path,
+        "rawQueryString": parts.query,
+        "headers": {name.lower(): value for name, value in headers.items()},
+        "requestContext": {
+            "http": {"method": method, "path": parts.path, "protocol": "HTTP/1.1", "sourceIp": client},
+            "requestId": str(uuid.uuid4()),
+            "stage": "$default",
+        },
+        "isBase64Encoded": bool(body),
+    }
+    if body:
+        event["body"] = base64.b64encode(body).decode()
+    return event
+
+
+def _created(place: Place) -> dict[str, Any]:
+    """The event with which S3 tells of an upload."""
+    record = {
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Post",
+        "s3": {
+            "bucket": {"name": place.bucket},
+            "object": {"key": quote_plus(place.key, safe="/"), "eTag": place.etag},
+        },
+    }
+    return {"Records": [record]}

@@ -1,0 +1,194 @@
+"""`pkai serve` over real HTTP: every route, uploads into a folder, and many clients at once."""
+
+import argparse
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+import handler
+import piano_tone
+import recording_files
+import tiny_model
+from pkai import commands
+from pkai.segments import SegmentConfig
+from pkai.serve import LocalServer
+
+N_CLIENTS = 50
+
+
+@pytest.fixture(scope="module")
+def short_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that judges half a second."""
+    segments = SegmentConfig(snippet_s=0.5, hop_s=0.25)
+    return tiny_model.write(tmp_path_factory.mktemp("short"), segments=segments)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A second of a made-up piano."""
+    path = tmp_path_factory.mktemp("recording") / "piano.wav"
+    return recording_files.write(path, piano_tone.notes(1.0, 22_050)).read_bytes()
+
+
+@pytest.fixture
+def server(short_root: Path, tmp_path: Path) -> Iterator[LocalServer]:
+    yield from serving(short_root, tmp_path)
+
+
+def serving(model_root: Path, folder: Path) -> Iterator[LocalServer]:
+    arguments = argparse.Namespace(host="127.0.0.1", port=0, workers=2, model=None, model_dir=model_root)
+    with commands.local_server(arguments, folder) as listening:
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield listening
+        finally:
+            listening.shutdown()
+            thread.join()
+            handler._chosen = None
+
+
+def post(server: LocalServer, path: str, **how: Any) -> requests.Response:
+    return requests.post(server.url + path, timeout=60, **how)
+
+
+def get(server: LocalServer, path: str) -> requests.Response:
+    return requests.get(server.url + path, timeout=60)
+
+
+def code(answer: requests.Response) -> str:
+    told: str = answer.json()["error"]["code"]
+    return told
+
+
+def test_a_recording_is_assessed_as_with_curl(server: LocalServer, recording: bytes) -> None:
+    answer = post(server, "/v1/assessments?piece=fur-elise", data=recording, headers={"Content-Type": "audio/wav"})
+    assert answer.status_code == 200
+    assert answer.json()["rank"]["of"] == 3
+
+
+def test_an_upload_is_assessed_and_kept_in_the_folder(server: LocalServer, recording: bytes, tmp_path: Path) -> None:
+    offered = post(server, "/v1/uploads", json={"content_type": "audio/wav", "references": ["elise-expert"]}).json()
+    assert get(server, offered["assessment"]).status_code == 404
+    sent = post(server, "/uploads", data=offered["fields"], files={"file": recording})
+    assert (offered["url"], sent.status_code) == (f"{server.url}/uploads", 204)
+    answer = wait_for(server, offered["assessment"])
+    assert answer["status"] == "done"
+    assert [c["reference"]["name"] for c in answer["assessment"]["comparisons"]] == ["elise-expert"]
+    assert (tmp_path / "uploads" / "uploads" / offered["id"]).read_bytes() == recording
+
+
+def wait_for(server: LocalServer, path: str) -> dict[str, Any]:
+    give_up_at = time.monotonic() + 60
+    while (answer := get(server, path)).status_code == 202:
+        assert answer.headers["retry-after"]
+        assert time.monotonic() < give_up_at
+        time.sleep(0.05)
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_an_upload_that_was_not_assessed_before_the_end_is_assessed_after_the_next_start(
+    short_root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "uploads" / "uploads").mkdir(parents=True)
+    (tmp_path / "uploads" / "uploads" / ("0" * 32)).write_bytes(b"no music")
+    for server in serving(short_root, tmp_path):
+        answer = wait_for(server, f"/v1/assessments/{'0' * 32}")
+        assert answer["error"]["code"] == "unsupported_audio"
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"key": "uploads/other"}, "not as it was signed"),
+        ({"Content-Type": "text/html"}, "not as it was signed"),
+        ({"policy": "e30="}, "not signed here"),
+        ({"signature": "é"}, "not signed here"),
+    ],
+)
+def test_a_form_that_was_changed_is_refused(
+    changed: dict[str, str], message: str, server: LocalServer, recording: bytes
+) -> None:
+    fields = post(server, "/v1/uploads", json={"content_type": "audio/wav"}).json()["fields"]
+    answer = post(server, "/uploads", data=fields | changed, files={"file": recording})
+    assert answer.status_code == 400
+    assert message in answer.json()["error"]["message"]
+
+
+def test_a_form_is_good_for_one_file(server: LocalServer, recording: bytes) -> None:
+    fields = post(server, "/v1/uploads", json={"content_type": "audio/wav"}).json()["fields"]
+    answers = [post(server, "/uploads", data=fields, files={"file": recording}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [204, 400]
+    assert "used before" in answers[1].json()["error"]["message"]
+
+
+def test_an_empty_file_and_a_file_over_the_limit_are_refused(server: LocalServer) -> None:
+    fields = post(server, "/v1/uploads", json={"content_type": "audio/wav"}).json()["fields"]
+    assert post(server, "/uploads", data=fields, files={"file": b""}).status_code == 400
+    answer = post(server, "/uploads", data=fields, files={"file": bytes(50 * 1024**2 + 1)})
+    assert (answer.status_code, code(answer)) == (413, "recording_too_large")
+
+
+def test_a_body_over_the_limit_is_refused_with_its_code(server: LocalServer) -> None:
+    answer = post(
+        server, "/v1/assessments", data=bytes(6 * 1024**2 + 1), headers={"Content-Type": "application/octet-stream"}
+    )
+    assert (answer.status_code, code(answer)) == (413, "request_too_large")
+
+
+@pytest.mark.parametrize("headers", [{"Transfer-Encoding": "chunked"}, {"Content-Length": "-5"}])
+def test_a_body_of_unknown_length_is_refused(headers: dict[str, str], server: LocalServer) -> None:
+    connection = HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
+    connection.putrequest("POST", "/v1/assessments")
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["error"]["code"]) == (400, "invalid_request")
+    connection.close()
+
+
+def test_a_path_that_leaves_the_folder_leads_nowhere(server: LocalServer, tmp_path: Path) -> None:
+    (tmp_path.parent / "secret").write_text("secret")
+    for uri in ("s3://uploads/../../secret", "s3://uploads/%2e%2e/%2e%2e/secret", "s3://uploads/" + "x" * 1000):
+        answer = post(server, "/v1/assessments", json={"audio": {"s3": uri}})
+        assert (answer.status_code, code(answer)) == (404, "recording_not_found")
+    assert code(post(server, "/v1/assessments", json={"audio": {"s3": "s3://../secret"}})) == "location_not_allowed"
+
+
+def test_head_is_answered_without_a_body_and_other_methods_with_those_allowed(server: LocalServer) -> None:
+    assert requests.head(f"{server.url}/v1/health", timeout=30).status_code == 200
+    answer = requests.delete(f"{server.url}/v1/assessments/{'0' * 32}", timeout=30)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_fifty_clients_at_once_are_all_answered(server: LocalServer, recording: bytes) -> None:
+    """Each uploads, assesses, compares with nobody else's answer, and asks for what there is not."""
+
+    def ask(n: int) -> list[int]:
+        as_wav = {"Content-Type": "audio/wav"}
+        statuses = [
+            post(server, "/v1/assessments", data=recording, headers=as_wav).status_code,
+            post(server, "/v1/assessments", data=b"RIFF" + bytes([n]), headers=as_wav).status_code,
+            get(server, "/v1/health").status_code,
+            get(server, "/v1/references").status_code,
+        ]
+        offered = post(server, "/v1/uploads", json={"content_type": "audio/wav"}).json()
+        post(server, "/uploads", data=offered["fields"], files={"file": recording})
+        answer = wait_for(server, offered["assessment"])
+        assert answer["id"] == offered["id"]
+        return [*statuses, 200 if answer["status"] == "done" else 0]
+
+    with ThreadPoolExecutor(N_CLIENTS) as pool:
+        answers = list(pool.map(ask, range(N_CLIENTS)))
+    assert Counter(map(tuple, answers)) == {(200, 415, 200, 200, 200): N_CLIENTS}
