@@ -24,6 +24,7 @@ from training.ladder import LadderConfig
 from training.networks import NetworkConfig
 from training.performance import Performance, read_midi, write_midi
 from training.skill_ladder import FAMILIES
+from training.snippets import Batch
 
 # Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -103,7 +104,7 @@ def test_a_killed_fit_goes_on_from_its_checkpoint_and_ends_where_it_should(
     steps: list[int] = []
     original = fitting.Fit.training_step
 
-    def counted(module: fitting.Fit, batch: fitting.Batch, index: int) -> torch.Tensor:
+    def counted(module: fitting.Fit, batch: Batch, index: int) -> torch.Tensor:
         if len(steps) == 5:
             raise Killed
         steps.append(module.global_step)

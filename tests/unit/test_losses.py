@@ -50,14 +50,14 @@ def test_only_differences_count(score: list[float], severity: list[float], shift
 def test_nothing_is_left_to_gain_when_scores_differ_as_severities_do() -> None:
     severity = torch.tensor([0.0, 0.1, 0.5])
     score = (-severity / INDIFFERENCE).requires_grad_()
-    loss(score, severity).backward()
+    loss(score, severity).backward()  # type: ignore[no-untyped-call]
     assert score.grad is not None
     torch.testing.assert_close(score.grad, torch.zeros(3), atol=1e-6, rtol=0)
 
 
 def test_the_better_is_pulled_up_and_the_worse_down() -> None:
     score = torch.zeros(2, requires_grad=True)
-    loss(score, torch.tensor([0.0, 1.0])).backward()
+    loss(score, torch.tensor([0.0, 1.0])).backward()  # type: ignore[no-untyped-call]
     assert score.grad is not None and score.grad[0] < 0 < score.grad[1]
     assert float(score.grad.sum()) == pytest.approx(0.0, abs=1e-7)
 

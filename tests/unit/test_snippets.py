@@ -26,7 +26,7 @@ def shard(lengths: list[int], excerpt: list[int], *, first: int = 0) -> Shard:
         label_lengths=np.array(label_lengths),
         excerpt=np.array(excerpt),
         pieces=np.array(["a"] * len(lengths)),
-        severity=np.arange(first, first + len(lengths)).astype(np.float32) / 10,
+        severity=np.arange(first, first + len(lengths)).astype(np.float32) / np.float32(10),
     )
 
 
