@@ -197,9 +197,7 @@ def _draw_spectrogram(axes: Axes, hearing: Hearing, manifest: Manifest) -> None:
     notes.tick_params(labelsize=7, colors=_FAINT)
 
 
-def _ticks(
-    frequencies_hz: Mapping[str, float], centres_hz: npt.NDArray[np.float64]
-) -> tuple[list[float], list[str]]:
+def _ticks(frequencies_hz: Mapping[str, float], centres_hz: npt.NDArray[np.float64]) -> tuple[list[float], list[str]]:
     """Bands and labels of ascending frequencies, but for those that are not shown or too near the one before."""
     bands: list[float] = []
     labels: list[str] = []
@@ -285,7 +283,7 @@ def _draw_ladder(axes: Axes, assessment: Assessment) -> None:
     axes.set_xticks([])
     axes.set_yticks(range(0, 101, 20))
     axes.spines["bottom"].set_visible(False)
-    axes.set_title("Among the references\nwith the chance to play better", size=8.5, loc="left")
+    axes.set_title("Among the references\nwith the chance to play better", size=8.5, loc="left", pad=12)
     axes.axhspan(*assessment.rating_interval, color=_OWN, alpha=0.13, linewidth=0)
     rungs = [(assessment.rating, "this recording", _OWN)]
     for comparison in _nearest(assessment):

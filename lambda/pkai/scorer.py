@@ -233,30 +233,27 @@ class Judge:
             )
 
     def _standout_passages(self, hearing: Hearing) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]:
-        """Strongest and weakest snippets, none overlapping another; a third of the recording each at most."""
+        """Strongest and weakest snippets: those furthest from the consensus, none overlapping another."""
         n_each = min(N_STANDOUT_PASSAGES, len(hearing.local_score) // hearing.snippet_frames // 3)
-        order = np.argsort(hearing.snippet_scores, kind="stable")
-        taken: list[int] = []
-        weakest = self._pick(hearing, order, n_each, taken)
-        strongest = self._pick(hearing, order[::-1], n_each, taken)
-        return strongest, weakest
+        distance = hearing.snippet_scores - hearing.score
+        strongest: list[int] = []
+        weakest: list[int] = []
+        for k in np.argsort(-np.abs(distance), kind="stable").tolist():
+            side = strongest if distance[k] > 0 else weakest
+            taken = hearing.starts[strongest + weakest]
+            if len(side) < n_each and np.all(np.abs(taken - hearing.starts[k]) >= hearing.snippet_frames):
+                side.append(k)
+        return self._passages(hearing, strongest), self._passages(hearing, weakest)
 
-    def _pick(self, hearing: Hearing, order: npt.NDArray[np.int64], n: int, taken: list[int]) -> tuple[Passage, ...]:
-        picked: list[Passage] = []
-        for k in order:
-            start = int(hearing.starts[k])
-            if len(picked) == n:
-                break
-            if all(abs(start - other) >= hearing.snippet_frames for other in taken):
-                taken.append(start)
-                picked.append(
-                    Passage(
-                        start_s=_second(hearing, start),
-                        end_s=_second(hearing, start + hearing.snippet_frames),
-                        rating=self.manifest.calibration.rating(float(hearing.snippet_scores[k])),
-                    )
-                )
-        return tuple(picked)
+    def _passages(self, hearing: Hearing, snippets: list[int]) -> tuple[Passage, ...]:
+        return tuple(
+            Passage(
+                start_s=_second(hearing, int(hearing.starts[k])),
+                end_s=_second(hearing, int(hearing.starts[k]) + hearing.snippet_frames),
+                rating=self.manifest.calibration.rating(float(hearing.snippet_scores[k])),
+            )
+            for k in snippets
+        )
 
     def _comparison(self, score: float, reference: Reference) -> Comparison:
         calibration = self.manifest.calibration
