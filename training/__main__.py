@@ -12,6 +12,7 @@ STEPS = {
     "evaluate": ("training.commands.evaluate", "hold a model against people who rated performances"),
     "export": ("training.commands.export", "checkpoints to a model folder, calibrated and measured"),
     "fetch": ("training.commands.fetch", "download data sets by recipe, or the clips of a list of videos"),
+    "fine-tune": ("training.commands.fine_tune", "go on training a model on one's own labelled recordings"),
     "fit": ("training.commands.fit", "train a network on the skill ladder"),
     "ladder": ("training.commands.ladder", "build and render the skill ladder"),
     "pairs": ("training.commands.pairs", "list, label, divide and judge pairs of recordings"),

@@ -2,17 +2,26 @@
 
 import argparse
 import json
+import logging
 import os
 from pathlib import Path
 
-from training import evaluate, rated
+from pkai.errors import PkaiError
+from pkai.scorer import Judge
+from training import evaluate, rated, recordings, verdicts
 from training.evaluate import SETTINGS, Agreement
 from training.metrics import Estimate
+from training.pairs import read_pairs, recordings_of
+
+_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this step."""
-    parser.add_argument("rated", type=Path, help="folder with ratings.csv, as fetched")
+    parser.add_argument("rated", type=Path, help="folder with ratings.csv, as fetched; or of recordings, with --pairs")
+    parser.add_argument(
+        "--pairs", type=Path, metavar="CSV", help="labelled pairs (id1,id2,label) of one's own recordings, named by id"
+    )
     parser.add_argument("--model", default="pdr", help="default: %(default)s")
     parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
     parser.add_argument(
@@ -24,6 +33,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Print how the model agrees with one's own pairs, or with the ratings of fetched performances."""
+    if args.pairs is None:
+        return _against_ratings(args)
+    try:
+        return _against_pairs(args)
+    except (ValueError, OSError, PkaiError) as err:
+        _log.error("evaluate: %s", err)
+        return 1
+
+
+def _against_pairs(args: argparse.Namespace) -> int:
+    """Print one line of agreement with labelled pairs."""
+    pairs = [pair for pair in read_pairs(args.pairs) if pair.label is not None]
+    if not pairs:
+        raise ValueError(f"no pair in {args.pairs} has a label; label some with `pkai-train pairs annotate`")
+    files = recordings.find(args.rated, recordings_of(pairs))
+    judge = Judge.load(args.model_dir, args.model)
+    scores = {name: heard.score for name, heard in recordings.hear(judge, files).items()}
+    found = verdicts.against(pairs, scores, tie_band=judge.manifest.calibration.tie_band)
+    print(json.dumps(found.as_plain()) if args.json else f"{args.model} {judge.manifest.version}: {found}")
+    return 0
+
+
+def _against_ratings(args: argparse.Namespace) -> int:
     """Print one row for each setting, and beside them what length alone and one instructor alone reach."""
     performances = rated.read(args.rated)
     rows: dict[str, Agreement] = {"length alone": evaluate.length_baseline(performances)}
