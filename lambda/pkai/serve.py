@@ -47,12 +47,12 @@ class LocalServer(ThreadingHTTPServer):
     request_queue_size = _QUEUE_LENGTH
 
     def __init__(self, host: str, port: int, *, n_workers: int) -> None:
-        super().__init__((host, port), _Connection)
         self.answering: Answering | None = None
         self.folder: Folder | None = None
         self.at_work = threading.BoundedSemaphore(n_workers)
         self._connections = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._assessing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="upload")
+        super().__init__((host, port), _Connection)  # last: where it fails, it closes what is there
 
     @property
     def url(self) -> str:

@@ -1,6 +1,7 @@
 """The command line, in this process: what it takes, what it answers, and where it writes it."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -241,3 +242,24 @@ def test_asking_for_help_imports_neither_numpy_nor_onnxruntime() -> None:
         [sys.executable, "-c", program], capture_output=True, check=True, cwd=ROOT / "lambda", encoding="utf-8"
     )
     assert {"numpy", "onnxruntime", "av"} & set(done.stdout.split()) == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", "http"], "http is no port; give a number from 0 to 65535"),
+        (["--port", "65536"], "65536 is no port"),
+        (["--workers", "0"], "0 must be a number from 1 to 64"),
+    ],
+)
+def test_serving_with_a_wrong_number_is_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in usage_error(capsys, "serve", *arguments)
+
+
+def test_serving_on_a_port_that_is_taken_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "--port", str(port)]) == 2
+    assert f"127.0.0.1:{port} cannot be listened on" in capsys.readouterr().err
