@@ -31,6 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::Deprecat
 
 LADDER = LadderConfig(
     n_shards=1,
+    n_validation_shards=1,
     excerpts_per_shard=2,
     n_versions=2,
     excerpts=ExcerptConfig(shortest_s=12.0, longest_s=13.0, slowest=1.5, fastest=3.0),
