@@ -37,7 +37,8 @@ _GUESSED_LENGTH_FORMATS = frozenset({"aac", "ac3", "amr"})
 # What people record and keep. Left out are the formats that name other files or addresses to open (playlists,
 # concat scripts), and those that take any text or picture for a film.
 _FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
+    "mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
 )
 _OPEN_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 _MAX_DAMAGED_PACKETS_IN_A_ROW = 1000
