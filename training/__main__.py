@@ -22,14 +22,16 @@ STEPS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run one step; 0 if all went well, 1 if something failed, 2 for usage."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("training").setLevel(logging.INFO)  # ours alone: exporters and servers talk a lot
     parser = argparse.ArgumentParser(prog="pkai-train", description=__doc__)
     parser.add_argument("step", choices=STEPS, metavar="STEP", help="; ".join(f"{k}: {v[1]}" for k, v in STEPS.items()))
-    args, rest = parser.parse_known_args(argv)
+    parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="…", help="arguments of the step; try STEP --help")
+    args = parser.parse_args(argv)
     module = importlib.import_module(STEPS[args.step][0])
     step_parser = argparse.ArgumentParser(prog=f"pkai-train {args.step}", description=STEPS[args.step][1])
     module.add_arguments(step_parser)
-    return int(module.run(step_parser.parse_args(rest)))
+    return int(module.run(step_parser.parse_args(args.rest)))
 
 
 if __name__ == "__main__":
