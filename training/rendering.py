@@ -1,11 +1,16 @@
 """Performances to audio with FluidSynth, each worker keeping its sound fonts loaded."""
 
-import fluidsynth
+import contextlib
+import sys
+
 import numpy as np
 
 from pkai.audio import Waveform
 from training.instruments import Instrument
 from training.performance import Performance
+
+with contextlib.redirect_stdout(sys.stderr):  # under CI it prints where it lies, and stdout is for results
+    import fluidsynth
 
 _TAIL_S = 1.5  # the last notes ring on
 # FluidSynth renders blocks of so many samples, and keeps what of a block was not asked for.
