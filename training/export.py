@@ -69,10 +69,22 @@ def to_onnx(network: nn.Module, features: FeatureConfig, cut: SegmentConfig) -> 
     )
     if program is None:
         raise ValueError("torch made no ONNX program of the network")
-    onnx.checker.check_model(program.model_proto)
-    graph = cast(bytes, program.model_proto.SerializeToString())
+    model = without_origins(program.model_proto)
+    onnx.checker.check_model(model)
+    graph = cast(bytes, model.SerializeToString())
     _refuse_different(network, graph, example)
     return graph
+
+
+def without_origins(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph without the source lines that each node came from: they tell paths of the exporting machine."""
+    kept = onnx.ModelProto()
+    kept.CopyFrom(model)
+    for part in (kept, kept.graph, *kept.graph.node, *kept.graph.value_info, *kept.graph.input, *kept.graph.output):
+        part.ClearField("metadata_props")
+    for node in kept.graph.node:
+        node.ClearField("doc_string")
+    return kept
 
 
 def write(

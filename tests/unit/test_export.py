@@ -151,3 +151,8 @@ def test_a_graph_that_answers_otherwise_is_refused_with_the_difference(network: 
     export._refuse_different(Shifted(network, 1e-5), graph, heard)
     with pytest.raises(ValueError, match=r"ONNX differs from torch in score by 0\.01; at most 0\.0001 is allowed"):
         export._refuse_different(Shifted(network, 0.01), graph, heard)
+
+
+def test_the_graph_tells_nothing_of_the_machine_that_made_it(graph: bytes) -> None:
+    assert str(Path(export.__file__).parent).encode() not in graph
+    assert b".py" not in graph
