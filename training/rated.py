@@ -56,3 +56,18 @@ def read(folder: Path) -> tuple[RatedPerformance, ...]:
             )
             for row in csv.DictReader(lines)
         )
+
+
+def of_pieces(rated: tuple[RatedPerformance, ...], pieces: list[str]) -> tuple[RatedPerformance, ...]:
+    """Performances of some pieces only.
+
+    Raises
+    ------
+    ValueError
+        If a piece is unknown; the message lists those there are.
+    """
+    known = sorted({performance.piece for performance in rated})
+    unknown = [piece for piece in pieces if piece not in known]
+    if unknown:
+        raise ValueError(f"no rated performance of piece {unknown[0]!r}; there are: {', '.join(known)}")
+    return tuple(performance for performance in rated if performance.piece in pieces)

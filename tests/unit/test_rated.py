@@ -24,3 +24,13 @@ def test_ratings_are_read_with_their_raters_and_blanks_are_none(tmp_path: Path) 
 def test_a_folder_without_ratings_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"holds no ratings\.csv; fetch the rated performances first"):
         rated.read(tmp_path)
+
+
+def test_only_performances_of_the_pieces_asked_for_are_kept() -> None:
+    performances = tuple(
+        rated.RatedPerformance(id=piece, piece=piece, player="1", midi=Path(f"{piece}.mid"), ratings={"a": 3.0})
+        for piece in ("waltz", "march")
+    )
+    assert [kept.piece for kept in rated.of_pieces(performances, ["march"])] == ["march"]
+    with pytest.raises(ValueError, match="no rated performance of piece 'fugue'; there are: march, waltz"):
+        rated.of_pieces(performances, ["fugue"])

@@ -28,16 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache", type=Path, default=Path("cache"), help="folder of sampled grands (default: %(default)s)"
     )
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=["clean"], help="default: %(default)s")
+    parser.add_argument("--pieces", nargs="+", metavar="PIECE", help="of the ratings, only these (default: all)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print how the model agrees with one's own pairs, or with the ratings of fetched performances."""
-    if args.pairs is None:
-        return _against_ratings(args)
     try:
-        return _against_pairs(args)
+        return _against_ratings(args) if args.pairs is None else _against_pairs(args)
     except (ValueError, OSError, PkaiError) as err:
         _log.error("evaluate: %s", err)
         return 1
@@ -59,6 +58,8 @@ def _against_pairs(args: argparse.Namespace) -> int:
 def _against_ratings(args: argparse.Namespace) -> int:
     """Print one row for each setting, and beside them what length alone and one instructor alone reach."""
     performances = rated.read(args.rated)
+    if args.pieces:
+        performances = rated.of_pieces(performances, args.pieces)
     rows: dict[str, Agreement] = {"length alone": evaluate.length_baseline(performances)}
     for name in args.settings:
         found = evaluate.scores(
