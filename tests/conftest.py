@@ -7,7 +7,10 @@ import hypothesis
 import numpy as np
 import pytest
 
+import piano_tone
+import recording_files
 import tiny_model
+from pkai.segments import SegmentConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = Path(os.environ.get("PKAI_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -42,3 +45,17 @@ def shared_data() -> Path:
     """The folder of rated performances and real recordings, where there is one."""
     need(SHARED_DATA.is_dir(), f"the data folder {SHARED_DATA} (set PKAI_SHARED_DATA)")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="module")
+def short_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that judges half a second."""
+    segments = SegmentConfig(snippet_s=0.5, hop_s=0.25)
+    return tiny_model.write(tmp_path_factory.mktemp("short"), segments=segments)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A second of a made-up piano."""
+    path = tmp_path_factory.mktemp("recording") / "piano.wav"
+    return recording_files.write(path, piano_tone.notes(1.0, 22_050)).read_bytes()

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from training.durable import replace_bytes
+
 _GUARD_SAMPLES = 46  # zeros that the specification wants after each sample (section 6.1)
 
 # Generator numbers of section 8.1.2.
@@ -74,9 +76,7 @@ def write(path: Path, name: str, notes: list[SampledNote]) -> None:
             ),
         ]
     )
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(b"RIFF" + struct.pack("<I", len(body) + 4) + b"sfbk" + body)
-    partial.replace(path)
+    replace_bytes(path, b"RIFF" + struct.pack("<I", len(body) + 4) + b"sfbk" + body)
 
 
 def _samples(notes: list[SampledNote]) -> tuple[bytes, bytes]:

@@ -15,28 +15,10 @@ import pytest
 import requests
 
 import handler
-import piano_tone
-import recording_files
-import tiny_model
 from pkai import commands
-from pkai.segments import SegmentConfig
 from pkai.serve import LocalServer
 
 N_CLIENTS = 50
-
-
-@pytest.fixture(scope="module")
-def short_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that judges half a second."""
-    segments = SegmentConfig(snippet_s=0.5, hop_s=0.25)
-    return tiny_model.write(tmp_path_factory.mktemp("short"), segments=segments)
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A second of a made-up piano."""
-    path = tmp_path_factory.mktemp("recording") / "piano.wav"
-    return recording_files.write(path, piano_tone.notes(1.0, 22_050)).read_bytes()
 
 
 @pytest.fixture

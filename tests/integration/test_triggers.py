@@ -18,14 +18,10 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 import local_aws
-import piano_tone
-import recording_files
 import service
-import tiny_model
 from events import make_events
 from pkai import storage, uploads
 from pkai.errors import RecordsFailed
-from pkai.segments import SegmentConfig
 from pkai.storage import S3
 from pkai.store import Place
 
@@ -63,20 +59,6 @@ class Installation:
         """A result."""
         found: dict[str, Any] = json.loads(self.s3.get_object(Bucket=RESULTS, Key=key)["Body"].read())
         return found
-
-
-@pytest.fixture(scope="module")
-def short_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that judges half a second."""
-    segments = SegmentConfig(snippet_s=0.5, hop_s=0.25)
-    return tiny_model.write(tmp_path_factory.mktemp("short"), segments=segments)
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A second of a made-up piano."""
-    path = tmp_path_factory.mktemp("recording") / "piano.wav"
-    return recording_files.write(path, piano_tone.notes(1.0, 22_050)).read_bytes()
 
 
 @pytest.fixture
