@@ -19,7 +19,7 @@ from training.performance import PEDAL_DTYPE, Notes, Performance, read_midi
 
 # Chords and hands count as one onset.
 _CLUSTER_S = 0.035
-
+_MOST_DRAWS = 1000
 
 Clusters = npt.NDArray[np.int64]
 
@@ -103,9 +103,15 @@ def read_sources(folder: Path) -> tuple[Source, ...]:
 
 
 def draw_from(sources: tuple[Source, ...], config: ExcerptConfig, rng: np.random.Generator) -> tuple[str, Performance]:
-    """An excerpt of a random piece, each piece being as likely; its name and the excerpt."""
+    """An excerpt of a random piece, each piece being as likely; its name and the excerpt.
+
+    Raises
+    ------
+    ValueError
+        If _MOST_DRAWS draws found no excerpt: the performances hold too few notes.
+    """
     pieces = sorted({source.piece for source in sources})
-    while True:
+    for _ in range(_MOST_DRAWS):
         piece = pieces[rng.integers(len(pieces))]
         of_piece = [source for source in sources if source.piece == piece]
         source = of_piece[rng.integers(len(of_piece))]
@@ -113,6 +119,10 @@ def draw_from(sources: tuple[Source, ...], config: ExcerptConfig, rng: np.random
         excerpt = draw(read_midi(source.score_path if from_score else source.path), config, rng)
         if excerpt is not None and len(excerpt.notes) >= 12:
             return piece, played_plainly(excerpt, rng) if from_score else excerpt
+    raise ValueError(
+        f"no excerpt of {config.shortest_s:g} s or more found in {_MOST_DRAWS} draws from {len(pieces)} pieces; "
+        "give longer performances"
+    )
 
 
 def played_plainly(score: Performance, rng: np.random.Generator) -> Performance:
@@ -135,7 +145,7 @@ def played_plainly(score: Performance, rng: np.random.Generator) -> Performance:
     written_ends = notes["onset_s"] + notes["duration_s"]
     ends = np.interp(written_ends, times, new_times) + np.maximum(written_ends - times[-1], 0.0)
     top = np.append(np.diff(cluster) > 0, True)
-    loudness = rng.uniform(48, 82) + rng.uniform(2, 10) * arch[cluster] + rng.uniform(3, 12) * top
+    loudness = rng.uniform(48, 82) + rng.uniform(4, 14) * arch[cluster] + rng.uniform(3, 12) * top
     notes["onset_s"] = new_times[cluster] + 0.006 * np.abs(rng.standard_normal(len(notes)))
     notes["duration_s"] = np.maximum(0.05, (ends - notes["onset_s"]) * rng.uniform(0.75, 1.02))
     notes["velocity"] = np.clip(loudness + rng.uniform(1.5, 4.0) * rng.standard_normal(len(notes)), 15, 120)
@@ -167,7 +177,8 @@ def _stretched(performance: Performance, factor: float) -> Performance:
     chord = notes["onset_s"][np.searchsorted(cluster, np.arange(cluster[-1] + 1))][cluster]
     stretched = performance.stretched(factor)
     stretched.notes["onset_s"] = chord * factor + (notes["onset_s"] - chord)
-    return stretched
+    # A rolled chord may now reach beyond the next one's first note.
+    return replace(stretched, notes=stretched.notes[np.argsort(stretched.notes["onset_s"], kind="stable")])
 
 
 def _onsets(notes: Notes) -> npt.NDArray[np.float64]:

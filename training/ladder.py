@@ -90,10 +90,22 @@ def build(sources: tuple[Source, ...], folder: Path, cache: Path, config: Ladder
     cache : where sampled grands are kept
     config : of the ladder
     n_workers : processes
+
+    Raises
+    ------
+    ValueError
+        If no piece is left to train on or to validate with.
     """
     folder.mkdir(parents=True, exist_ok=True)
     held_out = tuple(s for s in sources if is_validation(s.piece, config.validation_share))
     trained = tuple(s for s in sources if not is_validation(s.piece, config.validation_share))
+    for part, chosen in (("train on", trained), ("validate with", held_out)):
+        if not chosen:
+            pieces = len({source.piece for source in sources})
+            raise ValueError(
+                f"none of the {pieces} pieces is left to {part}; give more pieces, or another validation_share than "
+                f"{config.validation_share:g}"
+            )
     jobs = [
         (folder / f"{part}-{index:03d}.npz", chosen, cache, config, (config.seed, part == "validation", index))
         for part, chosen, count in (
@@ -166,25 +178,25 @@ def _versions(
     piece, excerpt = excerpts.draw_from(sources, config.excerpts, rng)
     steps = (np.arange(1, config.n_versions) - rng.random(config.n_versions - 1)) / (config.n_versions - 1)
     for severity in (0.0, *(config.worst * steps**1.3)):
-        version = degrade(excerpt, draw_flaws(float(severity), rng), rng)
-        way = manner.draw(config.manner, rng)
+        in_manner = manner.played(excerpt, manner.draw(config.manner, rng))
+        version = degrade(in_manner, draw_flaws(float(severity), rng), rng)
         piano = pianos[rng.integers(len(pianos))]
-        played_out = manner.played(version.performance, way).excerpt(0.0, config.longest_s)
+        played_out = version.performance.excerpt(0.0, config.longest_s)
         sound = renderer.render(played_out, piano, tuning_cents=float(rng.normal(0, 12)))
         sound = conditions.record(sound, config.features.sample_rate, conditions.draw(rng), rng)
         mel = features.mel_frames([sound], config.features)
         start, stop = segments.played_span(mel)
         played = features.normalise(mel[start:stop], config.features)
-        yield piece, played, _aligned(version.damage, way.tempo, start, stop, config.features)
+        yield piece, played, _aligned(version.damage, start, stop, config.features)
 
 
 def _aligned(
-    damage: npt.NDArray[np.float32], tempo: float, start: int, stop: int, config: FeatureConfig
+    damage: npt.NDArray[np.float32], start: int, stop: int, config: FeatureConfig
 ) -> npt.NDArray[np.float32]:
     """Damage over the played part of the recording in steps of LABEL_STEP_S: (F, n) -> (n', F)."""
     n_steps = max(1, int(np.ceil((stop - start) / config.frames_per_s / LABEL_STEP_S)))
     seconds = start / config.frames_per_s + (np.arange(n_steps) + 0.5) * LABEL_STEP_S
-    index = np.clip((seconds / tempo / LABEL_STEP_S).astype(int), 0, damage.shape[1] - 1)
+    index = np.clip((seconds / LABEL_STEP_S).astype(int), 0, damage.shape[1] - 1)
     aligned = damage[:, index].T
     assert aligned.shape == (n_steps, len(FAMILIES))  # noqa: S101 - what training indexes by
     return np.ascontiguousarray(aligned)

@@ -54,7 +54,7 @@ def draw(config: MannerConfig, rng: np.random.Generator) -> Manner:
 
 
 def played(performance: Performance, manner: Manner) -> Performance:
-    """The same performance in another manner; its flaws stay what they are."""
+    """An expert's performance in another manner, before it is made worse: flaws come on top, the pedal's too."""
     notes = performance.notes.copy()
     velocity = notes["velocity"].astype(float)
     mean = velocity.mean()

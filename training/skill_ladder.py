@@ -11,7 +11,7 @@ A flaw of amount 1 is what a struggling learner does; the sizes follow studies o
   Skill acquisition in music performance, Cognition 74 (2000))
 - wrong, missed and extra notes: neighbours of the written pitch (Repp, The art of inaccuracy, Music Perception 14
   (1996); Palmer and van de Sande, Units of knowledge in music performance, JEP: LMC 19 (1993))
-- loudness: uneven touch, flattened phrases, a left hand that drowns the melody (Repp, The dynamics of expressive piano
+- loudness, flatness, balance: uneven touch, flattened phrases, a left hand that drowns the melody (Repp, The dynamics of expressive piano
   performance, JASA 100 (1996))
 - articulation: choppy or smeared tones (Repp, JASA 97 (1995))
 - pedal: blurred, or left out now and then (Repp, Pedal timing and tempo, Psychology of Music 24 (1996))
@@ -42,10 +42,10 @@ class Kind:
 
 
 KINDS = {
-    "tempo": Kind("tempo", 0.18),
+    "tempo": Kind("tempo", 0.15),
     "drift": Kind("tempo", 0.06),
     "unevenness": Kind("timing", 0.11),
-    "jitter": Kind("timing", 0.06),
+    "jitter": Kind("timing", 0.05),
     "chord_spread": Kind("timing", 0.03),
     "rhythm": Kind("timing", 0.10),
     "hesitation": Kind("hesitation", 0.11),
@@ -53,9 +53,10 @@ KINDS = {
     "wrong": Kind("notes", 0.06),
     "missed": Kind("notes", 0.03),
     "extra": Kind("notes", 0.03),
-    "loudness": Kind("dynamics", 0.08),
-    "balance": Kind("dynamics", 0.03),
-    "articulation": Kind("articulation", 0.04),
+    "loudness": Kind("dynamics", 0.06),
+    "flatness": Kind("dynamics", 0.06),
+    "balance": Kind("dynamics", 0.04),
+    "articulation": Kind("articulation", 0.03),
     "pedal": Kind("pedal", 0.02),
 }
 _MOST_OF_ONE_KIND = 2.5
@@ -247,8 +248,8 @@ class _Replay:
         velocities = self._velocities()
         length_factors = self._length_factors()
         missed, wrong, extra = (self.amount(kind) * self.hard for kind in ("missed", "wrong", "extra"))
-        jitter = 0.045 * self.amount("jitter") + 0.004 * (self.flaws.amounts["jitter"] > 0)
-        spread = 0.022 * self.amount("chord_spread") + 0.002 * (self.flaws.amounts["chord_spread"] > 0)
+        jitter = 0.045 * self.amount("jitter") + 0.004 * (self.amount("jitter") > 0)
+        spread = 0.022 * self.amount("chord_spread") + 0.002 * (self.amount("chord_spread") > 0)
         rows: list[tuple[float, float, int, int]] = []
         for v, c in enumerate(visits):
             late = jitter[c] * rng.standard_normal()
@@ -302,7 +303,7 @@ class _Replay:
         velocity = self.notes["velocity"].astype(float)
         uneven = self.amount("loudness")[self.cluster]
         smooth = _moving_mean(velocity, 12)
-        flattened = np.minimum(0.85 * uneven, 0.95)
+        flattened = np.minimum(0.6 * self.amount("flatness")[self.cluster], 1.0)
         velocity = velocity - flattened * (smooth - velocity.mean())
         velocity += (9.0 * uneven + 1.5 * (uneven > 0)) * rng.standard_normal(len(velocity))
         left = self.notes["pitch"] < np.median(self.notes["pitch"]) - 3
@@ -317,28 +318,33 @@ class _Replay:
         return np.asarray(np.exp(amount * (target + 0.45 * rng.standard_normal(self.n))))
 
     def _pedal(self, visits: list[int], starts: list[float], gaps: list[float]) -> Notes:
-        moved = self._moved_pedal(visits, starts, gaps)
-        amount = self.flaws.amounts["pedal"]
+        """Changes left out, so that harmonies blur; or presses left out; or pedal laid over music that had none."""
         rng = self.rng
-        strength = min(1.0, 0.75 * amount)
-        if amount == 0:
+        moved, at = self._moved_pedal(visits, starts, gaps)
+        strength = np.minimum(1.0, 0.75 * self.amount("pedal"))
+        if not strength.any():
             return moved
-        if len(moved) == 0 or rng.random() < 0.6:
-            return _blurred(moved, starts[-1], strength, rng)
-        keep = (moved["value"] < 64) | (rng.random(len(moved)) >= strength)
-        return moved[keep]
+        if len(moved) == 0:
+            return _laid_over(np.array(starts), strength[visits], rng)
+        pressed = moved["value"] >= 64
+        stays = pressed if rng.random() < 0.6 else ~pressed
+        return moved[stays | (rng.random(len(moved)) >= strength[at])]
 
-    def _moved_pedal(self, visits: list[int], starts: list[float], gaps: list[float]) -> Notes:
+    def _moved_pedal(
+        self, visits: list[int], starts: list[float], gaps: list[float]
+    ) -> tuple[Notes, npt.NDArray[np.int64]]:
+        """The pedal in the new time, and the cluster at which each of its values falls."""
         if len(self.pedal) == 0:
-            return np.empty(0, PEDAL_DTYPE)
+            return np.empty(0, PEDAL_DTYPE), np.empty(0, np.int64)
         at = np.clip(np.searchsorted(self.times, self.pedal["time_s"], side="right") - 1, 0, self.n - 1)
         fraction = np.clip((self.pedal["time_s"] - self.times[at]) / self.gaps[at], 0, 1)
-        rows = [
-            (starts[v] + float(fraction[j]) * gaps[v], int(self.pedal["value"][j]))
+        rows = sorted(
+            (starts[v] + float(fraction[j]) * gaps[v], int(self.pedal["value"][j]), c)
             for v, c in enumerate(visits)
             for j in range(*np.searchsorted(at, [c, c + 1]))
-        ]
-        return np.array(sorted(rows), PEDAL_DTYPE)
+        )
+        moved = np.array([row[:2] for row in rows], PEDAL_DTYPE)
+        return moved, np.array([row[2] for row in rows], np.int64)
 
     def _damage(self, visits: list[int], starts: list[float], duration_s: float) -> npt.NDArray[np.float32]:
         n_steps = max(1, int(np.ceil(duration_s / LABEL_STEP_S)))
@@ -405,15 +411,14 @@ def _density(times: Floats, steps: Floats) -> Floats:
     return np.asarray(near.sum(axis=1) / _EVENT_WIDTH_S)
 
 
-def _blurred(pedal: Notes, end_s: float, strength: float, rng: np.random.Generator) -> Notes:
-    """Pedal whose changes come too seldom: lifts are left out, or long pedals laid over music that had none."""
-    if len(pedal):
-        return pedal[(pedal["value"] >= 64) | (rng.random(len(pedal)) >= strength)]
+def _laid_over(starts: Floats, strength: Floats, rng: np.random.Generator) -> Notes:
+    """Long pedals over music that had none; `strength` (n,) is the chance of one at each of the `starts` (n,)."""
     rows: list[tuple[float, int]] = []
     now = 0.0
-    while now < end_s:
+    while now < starts[-1]:
         held = rng.uniform(1.5, 5.0)
-        if rng.random() < strength:
+        playing = max(0, int(np.searchsorted(starts, now, side="right")) - 1)
+        if rng.random() < strength[playing]:
             rows += [(now, 127), (now + held, 0)]
         now += held + 0.2
     return np.array(rows, PEDAL_DTYPE)

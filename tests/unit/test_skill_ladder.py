@@ -122,6 +122,11 @@ def velocity_change(performance: Performance) -> float:
     return float(np.abs(change).mean())
 
 
+def phrase_shape(performance: Performance) -> float:
+    """Spread of the loudness of phrases."""
+    return float(np.convolve(performance.notes["velocity"].astype(float), np.ones(12) / 12, "valid").std())
+
+
 MEASURES: dict[str, Callable[[Performance], float]] = {
     "tempo": lambda p: p.duration_s,
     "drift": tempo_wander,
@@ -135,6 +140,7 @@ MEASURES: dict[str, Callable[[Performance], float]] = {
     "missed": lambda p: -len(p.notes),
     "extra": lambda p: len(p.notes),
     "loudness": velocity_change,
+    "flatness": lambda p: -phrase_shape(p),
     "balance": left_over_right,
     "articulation": lambda p: float(np.abs(log_lengths(p)).mean()),
     "pedal": lambda p: -len(p.pedal),
@@ -164,6 +170,7 @@ TOUCHES = {
     "chord_spread": {"onset_s"},
     "rhythm": {"onset_s", "duration_s", "pedal"},
     "loudness": {"velocity"},
+    "flatness": {"velocity"},
     "balance": {"velocity"},
     "articulation": {"duration_s"},
     "pedal": {"pedal"},
@@ -182,7 +189,7 @@ def test_a_kind_alone_leaves_everything_else_as_it_was(kind: str) -> None:
         np.testing.assert_allclose(played.pedal["time_s"], ETUDE.pedal["time_s"], atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("tempo", "pedal")])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "tempo"])
 def test_damage_lies_inside_the_focus(kind: str) -> None:
     start_s, near_s = 0.4 * ETUDE.duration_s, 2.5
     for seed in range(4):
