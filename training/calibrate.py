@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import optimize
 
 from pkai.calibration import Calibration
+from training import metrics
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,8 +48,19 @@ def fit(rated: Rated) -> Calibration:
     an end, so that the best and the worst can still be told apart. Both variables keep their spread, so that good
     recordings are not pulled to the middle. The interval is as wide as INTERVAL_SHARE of the errors are when each piece
     is left out of the curve's fit.
+
+    Raises
+    ------
+    ValueError
+        If the scores cannot be ratings: all the same, or falling where people's ratings rise.
     """
+    _refuse_unlike_people(rated)
     slope, offset = _logistic(rated)
+    if np.corrcoef(rated.scores, rated.ratings)[0, 1] <= 0:
+        raise ValueError(
+            f"the scores of the {len(rated.scores)} performances do not rise with people's ratings; a judge like that "
+            "must not be calibrated: train it anew, or look for scores of the wrong sign"
+        )
     log_odds = np.linspace(-_END_LOG_ODDS, _END_LOG_ODDS, _N_KNOTS)
     scale, tie_band = fit_comparison(rated)
     errors = _errors_out_of_fold(rated)
@@ -65,8 +77,20 @@ def fit(rated: Rated) -> Calibration:
 
 
 def fit_comparison(rated: Rated) -> tuple[float, float]:
-    """Scale and tie band of Rao and Kupper's model, by maximum likelihood over the pairs within pieces."""
+    """Scale and tie band of Rao and Kupper's model, by maximum likelihood over the pairs within pieces.
+
+    Raises
+    ------
+    ValueError
+        If the scores are all the same, or no pair differs.
+    """
+    _refuse_unlike_people(rated)
     gaps, outcomes = _pairs(rated)
+    if not outcomes.any():
+        raise ValueError(
+            f"no two of the {len(rated.scores)} performances are of one piece and differ by {TIE_DIFFERENCE:g} rating "
+            "points; rate more performances of a piece"
+        )
     return fit_outcomes(gaps, outcomes, spread=float(rated.scores.std()))
 
 
@@ -93,24 +117,52 @@ def fit_outcomes(gaps: Floats, outcomes: npt.NDArray[np.int64], *, spread: float
     return float(scale), float(band)
 
 
-def calibration_error(rated: Rated, *, n_bins: int = 10) -> float:
-    """Expected calibration error of p_better over pairs that are not tied, each piece left out of its own fit.
+@dataclass(frozen=True, kw_only=True)
+class OutOfFold:
+    """What was said of pairs within pieces, each piece left out of the fit of scale and tie band.
 
-    Bins hold equally many pairs; both orders of a pair would mirror each other, so the higher score goes first.
+    Attributes
+    ----------
+    calibration_error : expected, of p_better over pairs that people do not hold equal
+    outcome_accuracy : share of all pairs whose outcome, better, equivalent or worse, is as people say
+    n : of all pairs
+    """
+
+    calibration_error: float
+    outcome_accuracy: float
+    n: int
+
+
+def out_of_fold(rated: Rated) -> OutOfFold:
+    """Hold p_better and the tie band against people, each piece left out of their fit.
+
+    Both orders of a pair would mirror each other, so the higher score goes first.
+
+    Raises
+    ------
+    ValueError
+        If there are not two pieces with pairs that differ.
     """
     said: list[float] = []
     came: list[float] = []
+    right: list[float] = []
     for piece in np.unique(rated.pieces):
         inside = rated.pieces == piece
-        scale, _ = fit_comparison(_part(rated, ~inside))
         gaps, outcomes = _pairs(_part(rated, inside))
+        if len(gaps) == 0:
+            continue
+        scale, tie_band = fit_comparison(_part(rated, ~inside))
         untied = outcomes != 0
         said += _sigmoid(np.abs(gaps[untied]) / scale).tolist()
         came += (np.sign(gaps[untied]) == outcomes[untied]).astype(float).tolist()
-    order = np.argsort(said)
-    bins = np.array_split(order, n_bins)
-    p, y = np.array(said), np.array(came)
-    return float(sum(len(b) * abs(p[b].mean() - y[b].mean()) for b in bins if len(b)) / len(order))
+        right += [metrics.outcome_accuracy(gaps, outcomes, tie_band=tie_band)] * len(gaps)
+    error = metrics.calibration_error(np.array(said), np.array(came))
+    return OutOfFold(calibration_error=error, outcome_accuracy=float(np.mean(right)), n=len(right))
+
+
+def calibration_error(rated: Rated) -> float:
+    """Expected calibration error of p_better over pairs that are not tied, each piece left out of its own fit."""
+    return out_of_fold(rated).calibration_error
 
 
 def interval_coverage(rated: Rated) -> float:
@@ -122,6 +174,14 @@ def interval_coverage(rated: Rated) -> float:
         errors = np.abs(_ratings(calibration, rated.scores[inside]) - _out_of_100(_part(rated, inside)))
         inside_interval += (errors <= calibration.interval_z * calibration.sigma_rating).tolist()
     return float(np.mean(inside_interval))
+
+
+def _refuse_unlike_people(rated: Rated) -> None:
+    if len(rated.scores) < 3:
+        raise ValueError(f"{len(rated.scores)} rated performances cannot be calibrated to; 3 at least are needed")
+    for what, values in (("scored", rated.scores), ("rated", rated.ratings)):
+        if np.ptp(values) == 0:
+            raise ValueError(f"all {len(values)} performances are {what} {values[0]:g}; a calibration needs a spread")
 
 
 def _errors_out_of_fold(rated: Rated) -> Floats:

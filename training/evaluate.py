@@ -1,53 +1,29 @@
-"""Hold a judge against people: render rated performances, assess them as the service does, and count.
+"""Hold a judge against people: score rated performances as the service does, and count.
 
-Nothing here trains or selects: the figures are of the model as it is shipped.
+Nothing here trains or selects: the figures are of the model as it is shipped, or of each seed of it alone.
 """
 
-import io
-import multiprocessing
+import dataclasses
+import itertools
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pkai.audio import Waveform
-from pkai.scorer import Judge
-from training import conditions, encoding, instruments, metrics
-from training.conditions import Conditions
-from training.encoding import Encoding
-from training.instruments import Instrument
+from training import calibrate, consensus, metrics, playback
+from training.calibrate import Rated
+from training.consensus import Scorer
+from training.ladder import Shard
 from training.metrics import Estimate
 from training.performance import read_midi
+from training.playback import Setting
 from training.rated import RatedPerformance
-from training.rendering import Renderer
 
-_SAMPLE_RATE = 44_100
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """Under what circumstances the judge is tested.
-
-    Attributes
-    ----------
-    instrument : name of a sound font preset
-    recorded : how, or None for the clean rendering
-    same_length : stretch each performance to the median length of its piece, so that tempo tells nothing
-    """
-
-    instrument: str = "fluid-0"
-    recorded: Conditions | None = None
-    same_length: bool = False
-
-
-SETTINGS = {
-    "clean": Setting(),
-    "tempo-equalised": Setting(same_length=True),
-    "unheard instrument": Setting(instrument=instruments.HELD_OUT[0]),
-    "phone": Setting(recorded=conditions.PHONE),
-}
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,52 +33,98 @@ class Agreement:
     Attributes
     ----------
     at_half, at_one : pairwise accuracy of pairs that differ by 0.5, by 1.0 rating points or more
-    against_length : of those of `at_half` in which the better takes longer
-    spearman : mean over pieces
+    against_length : of those of `at_half` in which the better takes longer; None where there is none
+    spearman, kendall : mean over pieces
+    outcomes : share of all pairs told right as better, equivalent or worse, the tie band fitted without the piece;
+        None where there is one piece alone
+    calibration_error : expected, of p_better fitted without the piece; None likewise
     """
 
     at_half: Estimate
     at_one: Estimate
-    against_length: Estimate
+    against_length: Estimate | None
     spearman: float
+    kendall: float
+    outcomes: float | None = None
+    calibration_error: float | None = None
+
+    def as_plain(self) -> dict[str, Any]:
+        """Plain values, rounded to four digits."""
+        return rounded(dataclasses.asdict(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """A figure over seeds: its mean, its standard deviation (0 for one seed), and how many there are."""
+
+    mean: float
+    sd: float
+    n: int
 
 
 def scores(
     rated: tuple[RatedPerformance, ...], model_root: Path, name: str, cache: Path, setting: Setting, *, n_workers: int
-) -> npt.NDArray[np.float64]:
-    """Score of every performance, rendered in a setting and heard through the service's own front end.
+) -> Floats:
+    """Score of every performance by a shipped model: (N,)."""
+    return scores_by([consensus.of_model(model_root / name)], rated, cache, setting, n_workers=n_workers)[0]
+
+
+def scores_by(
+    scorers: Sequence[Scorer],
+    rated: tuple[RatedPerformance, ...],
+    cache: Path,
+    setting: Setting,
+    *,
+    n_workers: int,
+) -> Floats:
+    """Score of every performance by several scorers, each rendered once and heard through the service's front end.
 
     Returns
     -------
-    (N,)
+    (J, N)
     """
-    lengths = _lengths_s(rated, setting)
-    jobs = [
-        (index, performance.midi, length_s, model_root, name, cache, setting)
-        for index, (performance, length_s) in enumerate(zip(rated, lengths, strict=True))
-    ]
-    with multiprocessing.get_context("spawn").Pool(n_workers) as pool:
-        return np.array(pool.map(_score, jobs, chunksize=4))
+    features = {
+        config: playback.features_of(rated, setting, config, cache, n_workers=n_workers)
+        for config in {scorer.features for scorer in scorers}
+    }
+    return np.array([[scorer.score(each) for each in features[scorer.features]] for scorer in scorers])
 
 
-def agreement(rated: tuple[RatedPerformance, ...], found: npt.NDArray[np.float64]) -> Agreement:
+def agreement(rated: tuple[RatedPerformance, ...], found: Floats) -> Agreement:
     """Figures for scores found in one setting."""
-    truth = np.array([performance.mean_rating for performance in rated])
-    pieces = np.array([performance.piece for performance in rated])
-    lengths = np.array([read_midi(performance.midi).duration_s for performance in rated])
+    truth, pieces, lengths = truth_of(rated), pieces_of(rated), _lengths_s(rated)
     pairs = metrics.pair_indices(truth, pieces, min_difference=0.5)
-    longer_is_better = lengths[pairs[:, 0]] > lengths[pairs[:, 1]]
+    misleading = pairs[lengths[pairs[:, 0]] > lengths[pairs[:, 1]]]
+    folds = None
+    if len(set(pieces)) > 1 and np.ptp(found) > 0:
+        folds = calibrate.out_of_fold(Rated(scores=found, ratings=truth, pieces=pieces))
     return Agreement(
         at_half=metrics.accuracy_estimate(found, pairs),
         at_one=metrics.accuracy_estimate(found, metrics.pair_indices(truth, pieces, min_difference=1.0)),
-        against_length=metrics.accuracy_estimate(found, pairs[longer_is_better]),
+        against_length=metrics.accuracy_estimate(found, misleading) if len(misleading) else None,
         spearman=metrics.mean_spearman(found, truth, pieces),
+        kendall=metrics.mean_kendall(found, truth, pieces),
+        outcomes=None if folds is None else folds.outcome_accuracy,
+        calibration_error=None if folds is None else folds.calibration_error,
     )
+
+
+def over_seeds(agreements: Sequence[Agreement]) -> dict[str, Spread]:
+    """Mean and standard deviation over seeds of each figure that all of them have."""
+    rows = [{name: _value(found) for name, found in vars(agreement).items()} for agreement in agreements]
+    figures = {name: [row[name] for row in rows] for name in rows[0]}
+    return {
+        name: Spread(
+            mean=float(np.mean(values)), sd=float(np.std(values, ddof=1)) if len(values) > 1 else 0.0, n=len(values)
+        )
+        for name, values in figures.items()
+        if None not in values
+    }
 
 
 def length_baseline(rated: tuple[RatedPerformance, ...]) -> Agreement:
     """Figures of "the shorter recording is the better one"."""
-    return agreement(rated, -np.array([read_midi(performance.midi).duration_s for performance in rated]))
+    return agreement(rated, -_lengths_s(rated))
 
 
 def human_ceiling(rated: tuple[RatedPerformance, ...]) -> dict[str, Estimate]:
@@ -110,57 +132,93 @@ def human_ceiling(rated: tuple[RatedPerformance, ...]) -> dict[str, Estimate]:
 
     A tie of the instructor counts half.
     """
-    pieces = np.array([performance.piece for performance in rated])
-    raters = sorted({rater for performance in rated for rater in performance.ratings if rater.startswith("instructor")})
-    found: dict[str, Estimate] = {}
-    for rater in raters:
-        kept = [i for i, performance in enumerate(rated) if rater in performance.ratings]
-        own = np.array([rated[i].ratings[rater] for i in kept])
-        others = np.array([np.mean([v for k, v in rated[i].ratings.items() if k != rater]) for i in kept])
-        found[rater] = metrics.accuracy_estimate(own, metrics.pair_indices(others, pieces[kept], min_difference=0.5))
-    return found
+    instructors = [rater for rater in raters_of(rated) if rater.startswith("instructor")]
+    return {rater: panels(rated, [(rater,)]) for rater in instructors}
 
 
-def _lengths_s(rated: tuple[RatedPerformance, ...], setting: Setting) -> list[float | None]:
-    if not setting.same_length:
-        return [None] * len(rated)
-    own = np.array([read_midi(performance.midi).duration_s for performance in rated])
-    pieces = np.array([performance.piece for performance in rated])
-    return [float(np.median(own[pieces == piece])) for piece in pieces]
+# Musicians to a panel, each held against those who are not in it.
+PANEL_SIZES = (1, 2, 3, 5)
 
 
-def _score(job: tuple[int, Path, float | None, Path, str, Path, Setting]) -> float:
-    index, midi, length_s, model_root, name, cache, setting = job
-    performance = read_midi(midi)
-    if length_s is not None:
-        performance = performance.stretched(length_s / performance.duration_s)
-    instrument = _instrument(cache, setting.instrument)
-    sound = _renderer().render(performance, instrument)
-    if setting.recorded is not None:
-        sound = conditions.record(sound, _SAMPLE_RATE, setting.recorded, np.random.default_rng(index))
-    return _judge(model_root, name).hear(io.BytesIO(wav_bytes(sound, _SAMPLE_RATE))).score
+def panel_ceiling(rated: tuple[RatedPerformance, ...]) -> dict[int, Estimate]:
+    """How often the mean of a panel of so many raters agrees with the mean of all others, over every such panel."""
+    raters = raters_of(rated)
+    return {
+        size: panels(rated, list(itertools.combinations(raters, size))) for size in PANEL_SIZES if size < len(raters)
+    }
 
 
-def wav_bytes(sound: Waveform, sample_rate: int) -> bytes:
-    """A 16-bit mono WAV file."""
-    how = Encoding(container="wav", encoder="pcm_s16le", sample_rate=sample_rate, bit_rate=16 * sample_rate)
-    file = io.BytesIO()
-    encoding.write(file, sound, sample_rate, how)
-    return file.getvalue()
+def panels(rated: tuple[RatedPerformance, ...], chosen: Sequence[tuple[str, ...]]) -> Estimate:
+    """Agreement of panels' means with the means of everybody else, on pairs that differ by 0.5 or more.
+
+    Performances that somebody of the panel did not rate, or nobody else did, are left out of its count. The interval is
+    over recordings, for the panels as they are.
+
+    Raises
+    ------
+    ValueError
+        If no pair remains.
+    """
+    raters, pieces = raters_of(rated), pieces_of(rated)
+    table = np.array([[each.ratings.get(rater, np.nan) for rater in raters] for each in rated])  # (N, R)
+    right, judged = (np.zeros((len(rated), len(rated))) for _ in range(2))
+    for panel in chosen:
+        inside = np.isin(raters, panel)
+        kept = np.flatnonzero(~np.isnan(table[:, inside]).any(axis=1) & ~np.isnan(table[:, ~inside]).all(axis=1))
+        own, others = table[kept][:, inside].mean(axis=1), np.nanmean(table[kept][:, ~inside], axis=1)
+        pairs = metrics.pair_indices(others, pieces[kept], min_difference=0.5)
+        better, worse = pairs.T
+        gap = own[better] - own[worse]
+        right[kept[better], kept[worse]] += np.where(np.abs(gap) < 1e-9, 0.5, gap > 0)
+        judged[kept[better], kept[worse]] += 1
+    return metrics.share_estimate(right, judged)
 
 
-@lru_cache(maxsize=1)
-def _renderer() -> Renderer:
-    return Renderer(_SAMPLE_RATE)
+def ladder_agreement(scorer: Scorer, shards: Sequence[Shard]) -> Estimate:
+    """Accuracy over all pairs of versions of an excerpt of the skill ladder, by how much each was made worse.
+
+    The interval resamples versions.
+    """
+    found: list[float] = []
+    groups: list[str] = []
+    severities: list[float] = []
+    for number, shard in enumerate(shards):
+        edges = np.concatenate([[0], np.cumsum(shard.lengths)])
+        for version, (start, stop) in enumerate(itertools.pairwise(edges)):
+            if stop - start >= scorer.cut.snippet_frames(scorer.features):
+                found.append(scorer.score(shard.frames[start:stop].astype(np.float32)))
+                groups.append(f"{number}/{shard.excerpt[version]}")
+                severities.append(float(shard.severity[version]))
+    pairs = metrics.pair_indices(-np.array(severities), np.array(groups), min_difference=0.0)
+    return metrics.accuracy_estimate(np.array(found), pairs, n_bootstrap=300)
 
 
-@lru_cache(maxsize=4)
-def _judge(model_root: Path, name: str) -> Judge:
-    return Judge.load(model_root, name, n_threads=1)
+def truth_of(rated: tuple[RatedPerformance, ...]) -> Floats:
+    """Mean rating of each performance: (N,)."""
+    return np.array([each.mean_rating for each in rated])
 
 
-def _instrument(cache: Path, name: str) -> Instrument:
-    found = {instrument.name: instrument for instrument in instruments.available(cache)}
-    if name not in found:
-        raise FileNotFoundError(f"no instrument {name!r}; there are: {', '.join(found)}")
-    return found[name]
+def pieces_of(rated: tuple[RatedPerformance, ...]) -> npt.NDArray[np.str_]:
+    """Piece of each performance: (N,)."""
+    return np.array([each.piece for each in rated])
+
+
+def raters_of(rated: tuple[RatedPerformance, ...]) -> list[str]:
+    """Everybody who rated any of the performances, in alphabetical order."""
+    return sorted({rater for each in rated for rater in each.ratings})
+
+
+def rounded(values: dict[str, Any]) -> dict[str, Any]:
+    """The same values as JSON has them, floats to four digits."""
+    plain: dict[str, Any] = json.loads(
+        json.dumps(values, default=dataclasses.asdict), parse_float=lambda text: round(float(text), 4)
+    )
+    return plain
+
+
+def _value(figure: Estimate | float | None) -> float | None:
+    return figure.value if isinstance(figure, Estimate) else figure
+
+
+def _lengths_s(rated: tuple[RatedPerformance, ...]) -> Floats:
+    return np.array([read_midi(each.midi).duration_s for each in rated])

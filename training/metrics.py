@@ -4,9 +4,14 @@ Conventions: only performances of one piece are compared; the truth of a pair is
 ratings; pairs nearer than `min_difference` are left out; a tie in score counts half.
 
 Intervals resample recordings, not pairs: pairs share recordings, so resampling pairs would make them too narrow.
+
+`kendall` is tau-b within pieces, averaged over pieces; over untied pairs of one piece it is twice the pairwise accuracy
+minus one. `outcome_accuracy` counts ties too: a pair is better, worse or equivalent, by people and by the judge.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,25 +79,103 @@ def accuracy_estimate(
     ValueError
         If there is no pair.
     """
-    value = pairwise_accuracy(scores, pairs)
-    rng = np.random.default_rng(seed)
+    if len(pairs) == 0:
+        raise ValueError("no pair differs enough to be judged")
     difference = scores[pairs[:, 0]] - scores[pairs[:, 1]]
-    right = np.where(difference == 0, 0.5, difference > 0)
-    resampled = []
-    for _ in range(n_bootstrap):
-        times = np.bincount(rng.integers(0, len(scores), len(scores)), minlength=len(scores))
-        weight = times[pairs[:, 0]] * times[pairs[:, 1]]
-        if weight.sum() > 0:
-            resampled.append(float((right * weight).sum() / weight.sum()))
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return Estimate(value=value, low=float(low), high=float(high), n=len(pairs))
+    right, judged = (np.zeros((len(scores), len(scores))) for _ in range(2))
+    right[pairs[:, 0], pairs[:, 1]] = np.where(difference == 0, 0.5, difference > 0)
+    judged[pairs[:, 0], pairs[:, 1]] = 1
+    return share_estimate(right, judged, n_bootstrap=n_bootstrap, seed=seed)
+
+
+def share_estimate(right: Floats, judged: Floats, *, n_bootstrap: int = 2000, seed: int = 0) -> Estimate:
+    """Share of judgements that were right, with an interval over recordings.
+
+    Parameters
+    ----------
+    right, judged : (N, N) how often the pair of row and column was judged right, and how often at all; several
+        judgements of a pair, by several panels or splits, count as one pair in `n`
+    n_bootstrap : resamples of the recordings; a pair counts as often as both of its recordings are drawn
+    seed : of the resampling
+
+    Raises
+    ------
+    ValueError
+        If nothing was judged.
+    """
+    total = float(judged.sum())
+    if total == 0:
+        raise ValueError("no pair differs enough to be judged")
+    n = len(judged)
+    rng = np.random.default_rng(seed)
+    times = np.stack([np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(n_bootstrap)]).astype(float)
+    weights = np.einsum("bi,bi->b", times @ judged, times)
+    drawn = weights > 0
+    shares = np.einsum("bi,bi->b", times @ right, times)[drawn] / weights[drawn]
+    low, high = np.percentile(shares, [2.5, 97.5])
+    n_pairs = int((judged + judged.T > 0).sum()) // 2
+    return Estimate(value=float(right.sum()) / total, low=float(low), high=float(high), n=n_pairs)
+
+
+def outcome_accuracy(gaps: Floats, truth: npt.NDArray[np.int64], *, tie_band: float) -> float:
+    """Share of pairs whose outcome is told right, ties included.
+
+    Parameters
+    ----------
+    gaps : (P,) differences of score
+    truth : (P,) 1 where the first is better, -1 where the second is, 0 where people heard no difference
+    tie_band : >= 0; gaps below it are called equivalent
+
+    Raises
+    ------
+    ValueError
+        If there is no pair.
+    """
+    if len(gaps) == 0:
+        raise ValueError("no pair is there to be judged")
+    told = np.where(np.abs(gaps) < tie_band, 0, np.sign(gaps))
+    return float(np.mean(told == truth))
+
+
+def calibration_error(said: Floats, came: Floats, *, n_bins: int = 10) -> float:
+    """Expected calibration error: how far what was said lies from how often it came true, in bins of equal count.
+
+    Parameters
+    ----------
+    said : (P,) probabilities
+    came : (P,) 1 where it came true, else 0
+    n_bins : by probability; fewer where there are fewer pairs
+
+    Raises
+    ------
+    ValueError
+        If there is no pair.
+
+    References
+    ----------
+    Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (section 2); equal counts instead of equal widths.
+    """
+    if len(said) == 0:
+        raise ValueError("no pair is there to be judged")
+    bins = np.array_split(np.argsort(said, kind="stable"), min(n_bins, len(said)))
+    return float(sum(len(b) * abs(said[b].mean() - came[b].mean()) for b in bins) / len(said))
 
 
 def mean_spearman(scores: Floats, truth: Floats, groups: npt.NDArray[np.str_]) -> float:
     """Spearman's rank correlation within each piece, averaged over pieces of three performances or more."""
+    return _mean_within(stats.spearmanr, scores, truth, groups)
+
+
+def mean_kendall(scores: Floats, truth: Floats, groups: npt.NDArray[np.str_]) -> float:
+    """Kendall's tau-b within each piece, averaged over pieces of three performances or more."""
+    return _mean_within(stats.kendalltau, scores, truth, groups)
+
+
+def _mean_within(correlation: Callable[..., Any], scores: Floats, truth: Floats, groups: npt.NDArray[np.str_]) -> float:
+    """Mean over pieces; nan where no piece has three performances."""
     values = [
-        float(stats.spearmanr(scores[groups == group], truth[groups == group]).statistic)
+        float(correlation(scores[groups == group], truth[groups == group]).statistic)
         for group in np.unique(groups)
         if (groups == group).sum() >= 3
     ]
-    return float(np.mean(values))
+    return float(np.mean(values)) if values else float("nan")

@@ -1,23 +1,21 @@
 """The reference performances: our own scores, played by our own ladder from beginner to expert, and scored.
 
-Only their scores are kept, so that a comparison costs nothing and no recording needs to be given away.
+Only their scores and their chroma are kept, so that a comparison costs nothing and no recording needs to be given away.
 """
 
-import dataclasses
 import io
-import json
 from pathlib import Path
 
 import numpy as np
 
-from pkai import references
+from pkai import chroma, references
 from pkai.references import Reference
-from pkai.scorer import Judge
+from pkai.scorer import Hearing, Judge
 from training import conditions
 from training.conditions import Conditions
 from training.durable import replace_bytes
-from training.evaluate import wav_bytes
 from training.instruments import Instrument
+from training.playback import wav_bytes
 from training.rendering import Renderer
 from training.repertoire import play
 from training.score import SCORES, Score, read_score
@@ -33,7 +31,8 @@ _TAKES = 4
 def build(model_root: Path, models: list[str], piano: Instrument) -> tuple[Reference, ...]:
     """Play every score at every level, let every model score it, and write `references/references.json`.
 
-    A reference's score is the mean over several takes, for a single take's stumbles fall by chance.
+    A reference's score is the mean over several takes, for a single take's stumbles fall by chance; its chroma is
+    that of the first.
 
     Parameters
     ----------
@@ -52,9 +51,8 @@ def build(model_root: Path, models: list[str], piano: Instrument) -> tuple[Refer
         for score in sorted(SCORES.glob("*.txt"))
         for level, severity in SEVERITIES.items()
     )
-    plain = [dataclasses.asdict(reference) for reference in made]
-    replace_bytes(path, (json.dumps(plain, indent=2, ensure_ascii=False) + "\n").encode())
-    return references.load(path)
+    replace_bytes(path, references.document(made))
+    return made
 
 
 def _reference(
@@ -65,13 +63,20 @@ def _reference(
         sound = renderer.render(play(score, severity, seed=1000 + take), piano)
         sound = conditions.record(sound, _SAMPLE_RATE, _ROOM, np.random.default_rng(take))
         files.append(wav_bytes(sound, _SAMPLE_RATE))
+    hearings = [[judge.hear(io.BytesIO(file), with_chroma=True) for file in files] for judge in judges]
     return Reference(
         name=f"{score.piece}-{level}",
         title=f"{score.title}, {level}",
         piece=score.piece,
         level=level,
         scores={
-            judge.manifest.sha256: round(float(np.mean([judge.hear(io.BytesIO(file)).score for file in files])), 4)
-            for judge in judges
+            judge.manifest.sha256: round(float(np.mean([hearing.score for hearing in heard])), 4)
+            for judge, heard in zip(judges, hearings, strict=True)
         },
+        chroma=_chroma(hearings[0][0]),
     )
+
+
+def _chroma(hearing: Hearing) -> str:
+    assert hearing.chroma is not None  # noqa: S101  # it was asked for
+    return chroma.pack(hearing.chroma)

@@ -14,10 +14,11 @@ from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 from training import calibrate, evaluate, export, ladder, weights
 from training.calibrate import Rated
-from training.evaluate import SETTINGS, Agreement
+from training.evaluate import Agreement
 from training.export import MeanOfNetworks
 from training.fit import load_network
 from training.networks import PairwiseRanker
+from training.playback import SETTINGS
 from training.rated import RatedPerformance
 from training.snippets import LadderBatches
 

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.calibrate import INTERVAL_SHARE, Rated, calibration_error, fit, fit_comparison, interval_coverage
+from training.calibrate import (
+    INTERVAL_SHARE,
+    Rated,
+    calibration_error,
+    fit,
+    fit_comparison,
+    interval_coverage,
+    out_of_fold,
+)
 
 SCALE, BAND = 0.8, 0.5
 
@@ -84,3 +92,38 @@ def test_odds_that_come_true_have_a_small_calibration_error(rng: np.random.Gener
     assert 0 <= error < 0.06
     shuffled = Rated(scores=rated.scores, ratings=rng.permutation(rated.ratings), pieces=rated.pieces)
     assert 0 <= calibration_error(shuffled) <= 0.3  # it learns to say "about even"
+
+
+def test_outcomes_are_told_as_well_as_their_model_allows(rng: np.random.Generator) -> None:
+    sharp = judged(rng, 0.05)
+    found = out_of_fold(sharp)
+    assert found.n == 4 * 40 * 39 // 2
+    assert found.outcome_accuracy > 0.93  # what is wrong lies at the edges of the tie band
+    assert found.calibration_error < 0.02
+    shuffled = Rated(scores=sharp.scores, ratings=rng.permutation(sharp.ratings), pieces=sharp.pieces)
+    assert out_of_fold(shuffled).outcome_accuracy < 0.55
+
+
+@pytest.mark.parametrize(
+    ("scores", "ratings", "message"),
+    [
+        ([0.5, 0.5, 0.5, 0.5], [1, 2, 3, 4], "all 4 performances are scored 0.5; a calibration needs a spread"),
+        ([1, 2, 3, 4], [3, 3, 3, 3], "all 4 performances are rated 3; a calibration needs a spread"),
+        ([4, 3, 2, 1], [1, 2, 3, 4], "do not rise with people's ratings"),
+        ([1, 2], [1, 2], "2 rated performances cannot be calibrated to; 3 at least are needed"),
+    ],
+)
+def test_what_cannot_be_calibrated_is_refused_with_the_reason(
+    scores: list[float], ratings: list[float], message: str
+) -> None:
+    rated = Rated(
+        scores=np.array(scores, float), ratings=np.array(ratings, float), pieces=np.array(["a"] * len(scores))
+    )
+    with pytest.raises(ValueError, match=message):
+        fit(rated)
+
+
+def test_performances_of_different_pieces_make_no_comparison() -> None:
+    rated = Rated(scores=np.arange(4.0), ratings=np.arange(1.0, 5.0), pieces=np.array(list("abcd")))
+    with pytest.raises(ValueError, match=r"no two of the 4 performances are of one piece and differ by 0\.3"):
+        fit_comparison(rated)

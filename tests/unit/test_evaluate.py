@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from pkai import audio
-from training import evaluate, instruments
-from training.evaluate import agreement, human_ceiling, length_baseline, wav_bytes
+from training import evaluate, instruments, playback
+from training.evaluate import agreement, human_ceiling, length_baseline, panel_ceiling
 from training.performance import Performance, make_notes, write_midi
+from training.playback import instrument_named, wav_bytes
 from training.rated import RatedPerformance
 
 # Length in seconds and mean rating; on the whole shorter is better, but the longest is not the worst.
@@ -35,14 +36,16 @@ def test_length_alone_is_right_where_the_shorter_is_better(rated: tuple[RatedPer
 
 
 def test_length_alone_is_always_wrong_where_length_misleads(rated: tuple[RatedPerformance, ...]) -> None:
-    found = length_baseline(rated)
-    assert (found.against_length.n, found.against_length.value) == (1, 0.0)
+    found = length_baseline(rated).against_length
+    assert found is not None and (found.n, found.value) == (1, 0.0)
 
 
 def test_a_judge_that_says_what_people_say_is_always_right(rated: tuple[RatedPerformance, ...]) -> None:
     found = agreement(rated, np.array(RATINGS))
+    assert found.against_length is not None
     assert found.at_half.value == found.at_one.value == found.against_length.value == 1.0
-    assert found.spearman == pytest.approx(1.0)
+    assert found.spearman == found.kendall == pytest.approx(1.0)
+    assert found.outcomes is None and found.calibration_error is None  # one piece alone leaves nothing to fit to
 
 
 def test_one_instructor_is_held_against_the_mean_of_all_others() -> None:
@@ -65,6 +68,30 @@ def test_one_instructor_is_held_against_the_mean_of_all_others() -> None:
     assert found["instructor2"].value == pytest.approx(2.5 / 5)
 
 
+def test_panels_of_raters_are_held_against_everybody_else() -> None:
+    def performance(name: str, *ratings: float) -> RatedPerformance:
+        by_rater = {f"peer{i}": rating for i, rating in enumerate(ratings)}
+        return RatedPerformance(id=name, piece="a", player="p", midi=Path(name), ratings=by_rater)
+
+    found = panel_ceiling((performance("good", 5, 4, 3), performance("poor", 3, 2, 4)))
+    # The first and the second agree with the two others; the third turns the order round.
+    assert (found[1].n, found[1].value) == (1, pytest.approx(2 / 3))
+    # The first two together are against the third, who says 3 and 4; each of them with the third is right.
+    assert (found[2].n, found[2].value) == (1, pytest.approx(2 / 3))
+    assert 3 not in found  # nobody would be left
+
+
+def test_seeds_are_told_by_their_mean_and_their_sample_standard_deviation(
+    rated: tuple[RatedPerformance, ...],
+) -> None:
+    right = agreement(rated, np.array(RATINGS))
+    wrong = agreement(rated, -np.array(RATINGS))
+    found = evaluate.over_seeds([right, wrong])
+    assert found["at_half"] == evaluate.Spread(mean=0.5, sd=pytest.approx(np.sqrt(0.5)), n=2)
+    assert "calibration_error" not in found  # neither has one
+    assert evaluate.over_seeds([right])["at_half"] == evaluate.Spread(mean=1.0, sd=0.0, n=1)
+
+
 def test_what_is_judged_is_the_sound_itself_to_sixteen_bits(rng: np.random.Generator) -> None:
     sound = rng.uniform(-0.9, 0.9, 44_100).astype(np.float32)
     back = audio.decode(io.BytesIO(wav_bytes(sound, 44_100)), sample_rate=44_100)
@@ -76,6 +103,7 @@ def test_an_instrument_that_is_not_there_is_named_with_those_that_are(
 ) -> None:
     made = instruments.Instrument(name="made", soundfont=tmp_path / "made.sf2")
     monkeypatch.setattr(instruments, "available", lambda cache: (made,))
-    assert evaluate._instrument(tmp_path, "made") == made
+    playback.instrument_named.cache_clear()
+    assert instrument_named(tmp_path, "made") == made
     with pytest.raises(FileNotFoundError, match="no instrument 'tonejs-grand'; there are: made"):
-        evaluate._instrument(tmp_path, "tonejs-grand")
+        instrument_named(tmp_path, "tonejs-grand")

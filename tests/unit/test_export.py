@@ -20,9 +20,9 @@ from pkai.features import FeatureConfig
 from pkai.scorer import Judge
 from pkai.segments import SegmentConfig
 from training import export
-from training.evaluate import wav_bytes
 from training.export import TOLERANCE, MeanOfNetworks
 from training.networks import NetworkConfig, PairwiseRanker
+from training.playback import wav_bytes
 from training.skill_ladder import FAMILIES
 
 FEATURES, CUT = FeatureConfig(), SegmentConfig()

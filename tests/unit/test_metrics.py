@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from training.metrics import accuracy_estimate, mean_spearman, pair_indices, pairwise_accuracy
+from training.metrics import (
+    accuracy_estimate,
+    calibration_error,
+    mean_kendall,
+    mean_spearman,
+    outcome_accuracy,
+    pair_indices,
+    pairwise_accuracy,
+    share_estimate,
+)
 
 ONE_PIECE = np.array(["a"] * 12)
 
@@ -82,3 +91,41 @@ def test_spearman_is_averaged_over_pieces_of_three_or_more() -> None:
     truth = np.array([1.0, 2.0, 3.0, 1.0, 3.0, 2.0, 2.0, 1.0])
     pieces = np.array(["a"] * 3 + ["b"] * 3 + ["two"] * 2)
     assert mean_spearman(scores, truth, pieces) == pytest.approx((1.0 + 0.5) / 2)
+
+
+def test_kendall_is_twice_the_accuracy_less_one_within_each_piece() -> None:
+    scores = np.array([1.0, 2.0, 3.0, 3.0, 1.0, 2.0, 1.0, 2.0])
+    truth = np.array([1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 2.0, 1.0])
+    pieces = np.array(["a"] * 3 + ["b"] * 3 + ["two"] * 2)
+    # Three of three pairs are right in a, one of three in b: 1 and -1/3; two performances are too few.
+    assert mean_kendall(scores, truth, pieces) == pytest.approx((1.0 - 1 / 3) / 2)
+    assert np.isnan(mean_kendall(scores[6:], truth[6:], pieces[6:]))
+
+
+def test_a_pair_that_was_judged_several_times_counts_by_its_share_and_once_in_n() -> None:
+    right, judged = np.zeros((3, 3)), np.zeros((3, 3))
+    right[0, 1], judged[0, 1] = 1.0, 4.0
+    right[1, 0], judged[1, 0] = 1.0, 1.0  # another panel found the other better
+    right[0, 2], judged[0, 2] = 5.0, 5.0
+    found = share_estimate(right, judged, n_bootstrap=200)
+    assert (found.value, found.n) == (pytest.approx(7 / 10), 2)
+    assert found.low == pytest.approx(2 / 5) and found.high == 1.0  # only the one pair drawn, or only the other
+
+
+def test_outcomes_count_ties_told_and_ties_missed() -> None:
+    gaps, truth = np.array([0.5, -0.5, 0.05, 0.05, -2.0]), np.array([1, 1, 0, 1, -1])
+    assert outcome_accuracy(gaps, truth, tie_band=0.1) == pytest.approx(3 / 5)
+    assert outcome_accuracy(gaps, truth, tie_band=0.0) == pytest.approx(3 / 5)
+    assert outcome_accuracy(np.zeros(2), np.array([0, 1]), tie_band=0.0) == 0.5  # no gap at all is a tie
+    with pytest.raises(ValueError, match="no pair is there"):
+        outcome_accuracy(np.array([]), np.array([], np.int64), tie_band=0.1)
+
+
+def test_the_calibration_error_is_the_distance_between_said_and_come_true() -> None:
+    said = np.array([0.5] * 4 + [0.9] * 4)
+    came = np.array([1.0, 0, 1, 0, 1, 1, 1, 0])
+    assert calibration_error(said, came, n_bins=2) == pytest.approx((0.0 + 0.15) / 2)
+    assert calibration_error(said, came, n_bins=1) == pytest.approx(abs(0.7 - 5 / 8))
+    assert calibration_error(np.array([0.6]), np.array([1.0])) == pytest.approx(0.4)  # fewer pairs than bins
+    with pytest.raises(ValueError, match="no pair is there"):
+        calibration_error(np.array([]), np.array([]))
