@@ -12,7 +12,8 @@ import torch.nn.functional as F
 import torchaudio
 from torch import Tensor
 
-from training.networks import AUDIBLE_FLOOR
+from training.bounds import require
+from training.hearing import AUDIBLE_FLOOR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,10 @@ class Augmentation:
     most_noise_db: float = 14.0
     widest_frequency_mask: int = 12
     widest_time_mask: int = 6
+
+    def __post_init__(self) -> None:
+        widest = ("widest_frequency_mask", "widest_time_mask")
+        require(self, 0.0, float("inf"), "equaliser_db", "most_noise_db", *widest)
 
 
 _DB_PER_UNIT = 20.0

@@ -1,7 +1,8 @@
 """Batches of snippets from the ladder: several versions of several excerpts, with their severities."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from training.bounds import require
 from training.ladder import Shard
 from training.skill_ladder import FAMILIES, KINDS, LABEL_STEP_S
 
@@ -17,16 +19,37 @@ FAMILY_WEIGHTS = np.array(
 )
 
 
-class Batch(NamedTuple):
-    """Snippets of some excerpts.
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig:
+    """Which snippets of a version are drawn, as in Temporal Segment Networks (Wang et al., ECCV 2016, section 3.1).
 
     Attributes
     ----------
-    snippets : (B, S, M)
-    damage : (B, F, L) severity of each family, 1 being a struggling learner
-    severity : (B,) of all families together, in the snippet
-    version_severity : (B,) the same, in the whole version that the snippet is of
-    excerpt : (B,) which excerpt a snippet is of
+    kind : "sparse" draws one snippet from each of as many equal segments, "dense" each from anywhere
+    n_snippets : K of each version; their scores become one by segmental consensus
+    """
+
+    kind: Literal["dense", "sparse"] = "dense"
+    n_snippets: int = 1
+
+    def __post_init__(self) -> None:
+        require(self, 1, float("inf"), "n_snippets")
+
+    def places(self, drawn: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Relative places of the snippets, 0..1 each, from as many numbers of 0..1."""
+        return (np.arange(len(drawn)) + drawn) / len(drawn) if self.kind == "sparse" else drawn
+
+
+class Batch(NamedTuple):
+    """K snippets of each of B versions of some excerpts.
+
+    Attributes
+    ----------
+    snippets : (B * K, S, M), those of a version in a row
+    damage : (B * K, F, L) severity of each family, 1 being a struggling learner
+    severity : (B,) of all families together, in the snippets
+    version_severity : (B,) the same, in the whole version that the snippets are of
+    excerpt : (B,) which excerpt a version is of
     """
 
     snippets: Tensor
@@ -47,6 +70,7 @@ class LadderBatches(IterableDataset[Batch]):
     n_excerpts, n_versions : in a batch; B is their product
     seed : of the draws
     emphasis : family -> factor of its share in the severity; 1 where none is given
+    sampling : of the snippets of a version
     """
 
     def __init__(
@@ -59,11 +83,13 @@ class LadderBatches(IterableDataset[Batch]):
         n_versions: int,
         seed: int,
         emphasis: Mapping[str, float] | None = None,
+        sampling: SamplingConfig | None = None,
     ) -> None:
         self.snippet_frames = snippet_frames
         self.frames_per_label = LABEL_STEP_S * frames_per_s
         self.n_excerpts, self.n_versions = n_excerpts, n_versions
         self.seed = seed
+        self.sampling = sampling or SamplingConfig()
         self._versions = [
             (frames, damage) for shard in shards for frames, damage in _split(shard) if len(frames) >= snippet_frames
         ]
@@ -78,22 +104,24 @@ class LadderBatches(IterableDataset[Batch]):
             yield self.draw(rng)
 
     def draw(self, rng: np.random.Generator) -> Batch:
-        """One batch; versions of an excerpt are cut at the same relative place half of the time."""
+        """One batch; versions of an excerpt are cut at the same relative places half of the time."""
+        n_snippets = self.sampling.n_snippets
         rows: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]] = []
         excerpt: list[int] = []
         whole: list[float] = []
         for slot, chosen in enumerate(rng.choice(len(self._by_excerpt), self.n_excerpts, replace=False)):
             versions = self._by_excerpt[chosen]
-            place = rng.random() if rng.random() < 0.5 else None
+            shared = rng.random(n_snippets) if rng.random() < 0.5 else None
             for version in rng.choice(versions, self.n_versions, replace=len(versions) < self.n_versions):
-                rows.append(self._cut(version, rng.random() if place is None else place))
+                places = self.sampling.places(rng.random(n_snippets) if shared is None else shared)
+                rows += [self._cut(version, place) for place in places]
                 excerpt.append(slot)
                 whole.append(self._severities[version])
-        damage = np.stack([row[1] for row in rows]).astype(np.float32)  # (B, L, F)
+        damage = np.stack([row[1] for row in rows]).astype(np.float32)  # (B K, L, F)
         return Batch(
             torch.from_numpy(np.stack([row[0] for row in rows]).astype(np.float32)),
             torch.from_numpy(np.ascontiguousarray((damage / FAMILY_WEIGHTS).transpose(0, 2, 1))),
-            torch.from_numpy((damage * self._emphasis).sum(axis=2).mean(axis=1)),
+            torch.from_numpy((damage * self._emphasis).sum(axis=2).mean(axis=1).reshape(-1, n_snippets).mean(axis=1)),
             torch.tensor(whole),
             torch.tensor(excerpt),
         )
