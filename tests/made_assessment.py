@@ -6,6 +6,7 @@ from pkai.assessment import (
     ModelIdentity,
     Notice,
     Passage,
+    PieceIdentity,
     Rank,
     RecordingFacts,
     ReferenceIdentity,
@@ -43,6 +44,7 @@ def assessment(
         rating=rating,
         rating_interval=(max(0.0, rating - 6.6), min(100.0, rating + 6.6)),
         level="intermediate",
+        piece=PieceIdentity(name="fur-elise", confidence=0.97, how="recognised"),
         timeline=tuple(
             TimelinePoint(start_s=played_from_s + 4.0 * i, end_s=played_from_s + 4.0 * (i + 1), rating=r, attention=1.0)
             for i, r in enumerate(ratings)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from pkai import __version__
 from pkai.errors import PkaiError, RequestError
+from pkai.settings import is_place_of_references
 
+_PLACE_HELP = "s3://bucket/key or a file (default: PKAI_REFERENCES, or references.json of the model folder)"
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
 
@@ -73,8 +75,19 @@ def _add_references(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     parser = commands.add_parser("references", help="the reference performances")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="list them with their ratings")
+    listing.add_argument("--from", dest="place", type=_place, metavar="PLACE", help=_PLACE_HELP)
     _add_model(listing)
     listing.add_argument("--json", action="store_true", help="one JSON line per reference")
+    adding = actions.add_parser("add", help="let every model score a recording, and compare with it from then on")
+    adding.add_argument("file", type=Path, metavar="FILE", help="a recording")
+    adding.add_argument("--piece", required=True, help="name of the piece, such as fur-elise")
+    adding.add_argument("--level", required=True, help="of the player, from beginner to expert")
+    adding.add_argument("--title", required=True, help="for people, such as 'Für Elise, my teacher'")
+    adding.add_argument("--name", help="for commands and requests (default: PIECE-LEVEL)")
+    adding.add_argument("--replace", action="store_true", help="put it in place of the one of the same name")
+    adding.add_argument("--to", dest="place", type=_place, metavar="PLACE", help=_PLACE_HELP)
+    _add_model_dir(adding)
+    adding.add_argument("--json", action="store_true", help="tell what was added in one JSON line")
 
 
 def _add_invoke(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -101,6 +114,10 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", choices=("pdr", "apr"), help="the network that judges (default: PKAI_MODEL or pdr)")
+    _add_model_dir(parser)
+
+
+def _add_model_dir(parser: argparse.ArgumentParser) -> None:
     models = "folder of models and references (default: PKAI_MODEL_DIR or model/)"
     parser.add_argument("--model-dir", type=Path, metavar="DIR", help=models)
 
@@ -127,6 +144,12 @@ def _names(text: str) -> tuple[str, ...]:
     if not names:
         raise argparse.ArgumentTypeError("give names separated by commas; `pkai references list` shows them")
     return names
+
+
+def _place(text: str) -> str:
+    if not is_place_of_references(text):
+        raise argparse.ArgumentTypeError(f"{text} is none; give s3://bucket/key, or a .json file")
+    return text
 
 
 def _picture(text: str) -> Path:

@@ -1,6 +1,7 @@
 """What P-KAI says about a recording: plain values, the same for the command line, the service and the page."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pkai.calibration import Outcome
 
@@ -66,6 +67,22 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PieceIdentity:
+    """Which piece was played, so that it is compared with references of that piece.
+
+    Attributes
+    ----------
+    name : of the piece; none if it is unknown
+    confidence : 0..1, that it is the piece named here or, if it is unknown, the most similar of the references' pieces
+    how : the asker named it, it was recognised, or it is unknown and compared with all references
+    """
+
+    name: str | None
+    confidence: float
+    how: Literal["named", "recognised", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rank:
     """Of how many references the recording is better than how many."""
 
@@ -91,6 +108,7 @@ class Assessment:
     rating: float
     rating_interval: tuple[float, float]
     level: str
+    piece: PieceIdentity
     timeline: tuple[TimelinePoint, ...]
     strongest: tuple[Passage, ...]
     weakest: tuple[Passage, ...]

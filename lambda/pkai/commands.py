@@ -15,10 +15,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pkai import artifact, references, report
-from pkai.assessment import Assessment, PairAssessment, ReferenceIdentity
+from pkai import library, report, selection
+from pkai.assessment import Assessment, PairAssessment
 from pkai.errors import RecordingError, RequestError
 from pkai.report import Named
+from pkai.selection import Wish
 from pkai.settings import Settings, colour_is_welcome
 from pkai.terminal import MIN_WIDTH, Terminal, fit, printable
 
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     commands = {
         "score": _score,
         "compare": _compare,
-        "references": _list_references,
+        "references": _references,
         "invoke": _invoke,
         "serve": _serve,
     }
@@ -55,16 +56,14 @@ def _score(arguments: argparse.Namespace) -> int:
         raise RequestError("--plot draws one recording; name one FILE, or use `pkai compare` for two")
     with _canvas(arguments.plot) as canvas:
         judge = _judge(arguments)
-        chosen = references.select(
-            judge.references,
-            model_sha256=judge.manifest.sha256,
-            piece=arguments.piece,
-            names=arguments.references,
-        )
+        known = library.of(_settings(arguments)).references()
+        wish = Wish(piece=arguments.piece, names=arguments.references)
+        selection.refuse(wish, known, model_sha256=judge.manifest.sha256)
         terminal = _terminal()
         scored = []
-        for path, hearing in _hearings(judge, arguments):
-            named = Named(name=_display_name(path, arguments.files), assessment=judge.assessment(hearing, chosen))
+        for path, hearing in _hearings(judge, arguments, with_chroma=wish.is_open):
+            assessment = judge.assessment(hearing, judge.choose(hearing, wish, known))
+            named = Named(name=_display_name(path, arguments.files), assessment=assessment)
             if canvas:
                 canvas.draw_recording(named, hearing, judge.manifest)
             if arguments.json:
@@ -80,8 +79,11 @@ def _score(arguments: argparse.Namespace) -> int:
 def _compare(arguments: argparse.Namespace) -> int:
     with _canvas(arguments.plot) as canvas:
         judge = _judge(arguments)
-        chosen = references.select(judge.references, model_sha256=judge.manifest.sha256, piece=None, names=None)
-        heard = [(judge.assessment(hearing, chosen), hearing) for _, hearing in _hearings(judge, arguments)]
+        known = library.of(_settings(arguments)).references()
+        heard = [
+            (judge.assessment(hearing, judge.choose(hearing, Wish(), known)), hearing)
+            for _, hearing in _hearings(judge, arguments, with_chroma=True)
+        ]
         if len(heard) < 2:
             return 1
         (first, first_hearing), (second, second_hearing) = heard
@@ -98,25 +100,13 @@ def _compare(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _list_references(arguments: argparse.Namespace) -> int:
+def _references(arguments: argparse.Namespace) -> int:
+    from pkai import curation
+
     settings = _settings(arguments)
-    manifest = artifact.load(settings.model_root / settings.model).manifest
-    known = references.load(settings.model_root / "references" / "references.json")
-    listed = [
-        ReferenceIdentity(
-            name=reference.name,
-            title=reference.title,
-            piece=reference.piece,
-            level=reference.level,
-            rating=manifest.calibration.rating(reference.scores[manifest.sha256]),
-        )
-        for reference in references.select(known, model_sha256=manifest.sha256, piece=None, names=None)
-    ]
-    if arguments.json:
-        _write([json.dumps(dataclasses.asdict(reference)) for reference in listed])
-    else:
-        _write(report.reference_lines(listed, _terminal()))
-    return 0
+    if arguments.action == "add":
+        return curation.add(arguments, settings)
+    return curation.list_(arguments, settings, _terminal())
 
 
 def _invoke(arguments: argparse.Namespace) -> int:
@@ -205,12 +195,12 @@ def _judge(arguments: argparse.Namespace) -> "Judge":
     return Judge.load(settings.model_root, settings.model, n_threads=settings.n_threads)
 
 
-def _hearings(judge: "Judge", arguments: argparse.Namespace) -> Iterator[tuple[Path, "Hearing"]]:
+def _hearings(judge: "Judge", arguments: argparse.Namespace, *, with_chroma: bool) -> Iterator[tuple[Path, "Hearing"]]:
     """Hear one recording after the other; what is wrong with one is told, and the next is taken."""
     for number, path in enumerate(arguments.files, 1):
         try:
             with _progress(f"listening to {path.name} ({number} of {len(arguments.files)}) …"):
-                hearing = judge.hear(path)
+                hearing = judge.hear(path, with_chroma=with_chroma)
         except RecordingError as err:
             sys.stderr.write(f"pkai: {printable(str(path))}: {err}\n")
             if arguments.json:

@@ -196,6 +196,10 @@ class ReferencesAnswer(_Answer):
     """The reference performances, with their ratings by the model that was asked for."""
 
     references: tuple[ReferenceIdentity, ...]
+    unscored: Annotated[
+        tuple[str, ...],
+        Field(description="names of those that the model has not scored: nothing is compared with them"),
+    ]
 
 
 class HealthAnswer(_Answer):

@@ -4,14 +4,14 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from pkai import artifact, audio, features, references, segments
+from pkai import artifact, audio, features, references, segments, selection
 from pkai.assessment import (
     Assessment,
     Comparison,
@@ -29,6 +29,10 @@ from pkai.errors import ModelContractError
 from pkai.features import Frames
 from pkai.references import Reference
 from pkai.segments import Starts
+from pkai.selection import Selection, Wish
+
+if TYPE_CHECKING:
+    from pkai.chroma import Listener
 
 # onnxruntime's own errors have no common root; these are what it raises on bytes that it cannot make a network of.
 _BAD_GRAPH = (ort_errors.Fail, ort_errors.InvalidGraph, ort_errors.InvalidProtobuf, ort_errors.NotImplemented)
@@ -51,6 +55,7 @@ class Hearing:
     snippet_scores : (K,)
     local_score, local_attention : (T,) mean over the snippets that cover a frame; attention has mean 1
     damaged_packets : of the file, that could not be decoded
+    chroma : (S, 12) loudness of each pitch class, where it was asked for
     """
 
     recording: RecordingFacts
@@ -62,6 +67,7 @@ class Hearing:
     local_score: npt.NDArray[np.float64]
     local_attention: npt.NDArray[np.float64]
     damaged_packets: int
+    chroma: Frames | None = None
 
     @property
     def score(self) -> float:
@@ -96,10 +102,20 @@ class Judge:
             If a file is missing, damaged, or of another contract.
         """
         model = artifact.load(model_root / name)
-        return cls(model, references.load(model_root / "references" / "references.json"), n_threads=n_threads)
+        kept = model_root / "references" / "references.json"
+        try:
+            known = references.parse(kept.read_bytes(), where=kept.name)
+        except OSError as err:
+            raise ModelContractError(f"{kept.name} is no list of references: {err}") from err
+        return cls(model, known, n_threads=n_threads)
 
     def assess(
-        self, source: AudioSource, *, piece: str | None = None, reference_names: tuple[str, ...] | None = None
+        self,
+        source: AudioSource,
+        *,
+        piece: str | None = None,
+        reference_names: tuple[str, ...] | None = None,
+        known: tuple[Reference, ...] | None = None,
     ) -> Assessment:
         """Rate a recording and compare it with the references.
 
@@ -107,7 +123,8 @@ class Judge:
         ----------
         source : path, or seekable binary file
         piece : compare with the references of this piece only
-        reference_names : compare with these references only
+        reference_names : compare with these references only; with neither, the piece is recognised
+        known : the references there are; None takes those of the model folder
 
         Raises
         ------
@@ -116,10 +133,15 @@ class Judge:
         RequestError
             If the piece or a reference is unknown.
         """
-        chosen = references.select(
-            self.references, model_sha256=self.manifest.sha256, piece=piece, names=reference_names
-        )
-        return self.assessment(self.hear(source), chosen)
+        wish = Wish(piece=piece, names=reference_names)
+        known = self.references if known is None else known
+        selection.refuse(wish, known, model_sha256=self.manifest.sha256)
+        hearing = self.hear(source, with_chroma=wish.is_open)
+        return self.assessment(hearing, self.choose(hearing, wish, known))
+
+    def choose(self, hearing: Hearing, wish: Wish, known: tuple[Reference, ...]) -> Selection:
+        """Choose what to compare with what was heard; raises what `selection.choose` does."""
+        return selection.choose(wish, known, model_sha256=self.manifest.sha256, chroma=hearing.chroma)
 
     def compare(self, first: AudioSource, second: AudioSource) -> PairAssessment:
         """Say which of two recordings is played better.
@@ -142,8 +164,13 @@ class Judge:
             second=second,
         )
 
-    def hear(self, source: AudioSource) -> Hearing:
+    def hear(self, source: AudioSource, *, with_chroma: bool = False) -> Hearing:
         """Decode a recording and run the network over all that was played.
+
+        Parameters
+        ----------
+        source : path, or seekable binary file
+        with_chroma : also hear what its piece is recognised by
 
         Raises
         ------
@@ -153,7 +180,8 @@ class Judge:
         config = self.manifest.features
         decoding = audio.Decoding()
         blocks = audio.stream(source, sample_rate=config.sample_rate, decoding=decoding)
-        mel = features.mel_frames(blocks, config)
+        listener = _listener(config) if with_chroma else None
+        mel = features.mel_frames(listener.passing(blocks) if listener else blocks, config)
         start, stop = segments.played_span(mel)
         snippet_frames = self.manifest.segments.snippet_frames(config)
         segments.refuse_too_short(stop - start, snippet_frames, config, decoding.duration_s)
@@ -179,9 +207,10 @@ class Judge:
             local_score=_mean_over_snippets(np.repeat(scores[:, None], snippet_frames, axis=1), starts, len(played)),
             local_attention=_mean_over_snippets(attention, starts, len(played)),
             damaged_packets=decoding.damaged_packets,
+            chroma=listener.loudness() if listener else None,
         )
 
-    def assessment(self, hearing: Hearing, chosen: tuple[Reference, ...]) -> Assessment:
+    def assessment(self, hearing: Hearing, chosen: Selection) -> Assessment:
         """Put what was heard into ratings, passages and comparisons."""
         calibration = self.manifest.calibration
         timeline = tuple(self._timeline(hearing))
@@ -190,7 +219,7 @@ class Judge:
         ]
         score = hearing.score
         rating = calibration.rating(score)
-        comparisons = tuple(self._comparison(score, reference) for reference in chosen)
+        comparisons = tuple(self._comparison(score, reference) for reference in chosen.references)
         strongest, weakest = self._standout_passages(hearing)
         return Assessment(
             model=ModelIdentity(name=self.manifest.name, version=self.manifest.version, sha256=self.manifest.sha256),
@@ -199,12 +228,13 @@ class Judge:
             rating=rating,
             rating_interval=calibration.rating_interval(local_scores, score),
             level=calibration.level(rating),
+            piece=chosen.piece,
             timeline=timeline,
             strongest=strongest,
             weakest=weakest,
             comparisons=comparisons,
             rank=Rank(better_than=sum(c.outcome == "better" for c in comparisons), of=len(comparisons)),
-            warnings=tuple(_warnings(hearing)),
+            warnings=(*_warnings(hearing), *chosen.notices),
         )
 
     def _run(
@@ -291,6 +321,12 @@ def _refuse_other_contract(session: ort.InferenceSession, manifest: artifact.Man
             f"the graph takes {inputs} and gives {sorted(outputs)}; the manifest promises "
             f"{{'{artifact.INPUT_NAME}': {snippet_shape}}} and {sorted(artifact.OUTPUT_NAMES)}"
         )
+
+
+def _listener(config: features.FeatureConfig) -> "Listener":
+    from pkai.chroma import Listener  # only here: who names the piece does not wait for it
+
+    return Listener(config)
 
 
 def _per_frame(attention: npt.NDArray[np.float32], snippet_frames: int) -> npt.NDArray[np.float64]:

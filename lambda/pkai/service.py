@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import IO, Any
 
-from pkai import __version__, contract, references, uploads
+from pkai import __version__, contract, library, references, uploads
 from pkai.assessment import Assessment, ModelIdentity, PairAssessment, ReferenceIdentity
 from pkai.contract import Options
 from pkai.errors import AssessmentNotFound, LocationNotAllowed, NotConfigured, RequestError
@@ -22,6 +22,11 @@ class Service:
     def __init__(self, settings: Settings, store: Store) -> None:
         self.settings = settings
         self.store = store
+
+    @property
+    def library(self) -> library.Library:
+        """Where the references are."""
+        return library.of(self.settings)
 
     def assess(self, request: contract.AssessmentRequest) -> Assessment:
         """Assess the recording of a request.
@@ -44,7 +49,8 @@ class Service:
     def assess_file(self, judge: Judge, recording: IO[bytes], options: Options) -> Assessment:
         """Assess a recording that is on this machine."""
         names = None if options.references is None else tuple(options.references)
-        return judge.assess(recording, piece=options.piece, reference_names=names)
+        known = self.library.references()
+        return judge.assess(recording, piece=options.piece, reference_names=names, known=known)
 
     def compare(self, request: contract.ComparisonRequest) -> PairAssessment:
         """Say which of the two recordings of a request is played better; raises what `assess` does."""
@@ -59,7 +65,9 @@ class Service:
         """The reference performances, those of one piece or all."""
         judge = self.judge_for(model)
         sha256 = judge.manifest.sha256
-        chosen = references.select(judge.references, model_sha256=sha256, piece=piece, names=None)
+        known = self.library.references()
+        chosen = references.select(known, model_sha256=sha256, piece=piece, names=None)
+        lacking = [one for one in references.unscored(known, model_sha256=sha256) if piece in (None, one.piece)]
         return contract.ReferencesAnswer(
             references=tuple(
                 ReferenceIdentity(
@@ -70,7 +78,8 @@ class Service:
                     rating=judge.manifest.calibration.rating(reference.scores[sha256]),
                 )
                 for reference in chosen
-            )
+            ),
+            unscored=tuple(reference.name for reference in lacking),
         )
 
     def health(self) -> contract.HealthAnswer:

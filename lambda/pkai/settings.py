@@ -28,8 +28,10 @@ class Settings:
     buckets : the only S3 buckets that a request may name, from PKAI_BUCKETS, separated by commas
     uploads_bucket : that presigned forms upload to, from PKAI_UPLOADS_BUCKET; may be read as well
     results_bucket : that answers to uploads are written to, from PKAI_RESULTS_BUCKET
+    references : where they are, `s3://bucket/key` or a file, from PKAI_REFERENCES; None takes the model folder's
     n_threads : of the network, from PKAI_THREADS; 0 takes every core
     in_lambda : whether the Lambda runtime, or its emulator, runs this process
+    region : of AWS, where Lambda tells it with AWS_REGION
     """
 
     model_root: Path = DEFAULT_MODEL_ROOT
@@ -37,8 +39,10 @@ class Settings:
     buckets: tuple[str, ...] = ()
     uploads_bucket: str | None = None
     results_bucket: str | None = None
+    references: str | None = None
     n_threads: int = 0
     in_lambda: bool = False
+    region: str | None = None
 
     def __post_init__(self) -> None:
         if not _MODEL_NAME.fullmatch(self.model):
@@ -52,6 +56,8 @@ class Settings:
         ):
             if own is not None and not _BUCKET_NAME.fullmatch(own):
                 raise ValueError(f"{variable} is {own!r}; it must be the name of an S3 bucket")
+        if self.references is not None and not is_place_of_references(self.references):
+            raise ValueError(f"PKAI_REFERENCES is {self.references!r}; it must be s3://bucket/key, or a .json file")
         if self.n_threads < 0:
             raise ValueError(f"PKAI_THREADS is {self.n_threads}; it must be 0 (every core) or more")
 
@@ -59,6 +65,11 @@ class Settings:
     def readable_buckets(self) -> tuple[str, ...]:
         """Every bucket that a recording may be read from."""
         return (*self.buckets, *([self.uploads_bucket] if self.uploads_bucket else []))
+
+    @property
+    def upload_origin(self) -> str | None:
+        """Where presigned forms are sent to; None where that is this service itself, as it is outside of AWS."""
+        return f"https://{self.uploads_bucket}.s3.{self.region}.amazonaws.com" if self.region else None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -75,9 +86,19 @@ class Settings:
             buckets=_names(environ.get("PKAI_BUCKETS", "")),
             uploads_bucket=environ.get("PKAI_UPLOADS_BUCKET") or None,
             results_bucket=environ.get("PKAI_RESULTS_BUCKET") or None,
+            references=environ.get("PKAI_REFERENCES") or None,
             n_threads=_whole_number(environ, "PKAI_THREADS"),
             in_lambda="AWS_LAMBDA_RUNTIME_API" in environ,
+            region=environ.get("AWS_REGION") if "AWS_LAMBDA_RUNTIME_API" in environ else None,
         )
+
+
+def is_place_of_references(text: str) -> bool:
+    """Whether a text is `s3://bucket/key` with a sound name of a bucket, or the path of a JSON file."""
+    if not text.startswith("s3://"):
+        return text.endswith(".json")
+    bucket, _, key = text.removeprefix("s3://").partition("/")
+    return bool(key) and _BUCKET_NAME.fullmatch(bucket) is not None
 
 
 def colour_is_welcome(environ: Mapping[str, str] = os.environ) -> bool:

@@ -7,7 +7,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, cast
 
 from pkai.errors import RecordingNotFound, RecordingTooLarge, StorageError
-from pkai.store import MAX_OBJECT_BYTES, Fetched, Place, UploadForm
+from pkai.store import MAX_OBJECT_BYTES, Document, Fetched, Place, UploadForm
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -20,6 +20,7 @@ _KEPT_IN_MEMORY_BYTES = 8 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
 _NOT_FOUND_CODES = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NotFound"})
 _REPLACED_CODES = frozenset({"412", "PreconditionFailed"})
+_UNCHANGED_CODES = frozenset({"304", "NotModified"})
 # A put that must be the first lost against one that came before it, or that runs at this moment.
 _NOT_FIRST_CODES = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 
@@ -70,6 +71,40 @@ class S3:
                 return body.read()
         except RecordingNotFound:
             return None
+
+    def newer(self, bucket: str, key: str, *, etag: str | None) -> Document:
+        """Read a document by a conditional get; see `Documents.newer`."""
+        from botocore.exceptions import ClientError
+
+        condition = {"IfNoneMatch": etag} if etag else {}
+        try:
+            with _asking() as client:
+                try:
+                    found = client.get_object(Bucket=bucket, Key=key, **condition)  # type: ignore[arg-type]
+                except ClientError as err:
+                    if _code(err) in _UNCHANGED_CODES:
+                        return Document(etag=etag)
+                    raise
+                with closing(found["Body"]) as body:
+                    return Document(content=body.read(), etag=found["ETag"])
+        except RecordingNotFound:
+            return Document(absent=True)
+
+    def exchange(self, bucket: str, key: str, document: bytes, *, etag: str | None) -> bool:
+        """Replace a document by a conditional put; see `Documents.exchange`."""
+        from botocore.exceptions import ClientError
+
+        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+        with _asking() as client:
+            try:
+                client.put_object(  # type: ignore[call-overload]
+                    Bucket=bucket, Key=key, Body=document, ContentType="application/json", **condition
+                )
+            except ClientError as err:
+                if _code(err) in _NOT_FIRST_CODES or (etag and _code(err) in _NOT_FOUND_CODES):
+                    return False
+                raise
+        return True
 
     def newest(self, bucket: str, prefix: str) -> str | None:
         """Find the latest document; see `Store.newest`."""
@@ -138,7 +173,9 @@ def _refusal(err: "ClientError") -> RecordingNotFound | StorageError:
     if code in _REPLACED_CODES:
         return RecordingNotFound("the object was replaced before it was read; ask for the one that is there now")
     if code in ("403", "AccessDenied"):
-        return StorageError("S3 denies access; the function's role needs s3:GetObject and s3:ListBucket on the bucket")
+        return StorageError(
+            "S3 denies access; who asks needs s3:GetObject and s3:ListBucket on the bucket, and to write s3:PutObject"
+        )
     return StorageError(f"S3 answered {code}; try again")
 
 

@@ -33,6 +33,25 @@ class UploadForm:
     fields: dict[str, str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A document as it was found: with no content if it is still what it was, and absent if there is none."""
+
+    content: bytes | None = None
+    etag: str | None = None
+    absent: bool = False
+
+
+class Documents(Protocol):
+    """Documents that several write to. Every method raises `StorageError` for trouble that may pass."""
+
+    def newer(self, bucket: str, key: str, *, etag: str | None) -> Document:
+        """Read a document, unless it still has the etag."""
+
+    def exchange(self, bucket: str, key: str, document: bytes, *, etag: str | None) -> bool:
+        """Put a JSON document in place of the one that has the etag, or where there is none; whether this call did."""
+
+
 class Store(Protocol):
     """Objects under keys in buckets. Every method raises `StorageError` for trouble that may pass."""
 

@@ -23,8 +23,8 @@ NEVER_IN_LAMBDA = {"torch", "torchaudio", "lightning", "librosa", "scipy", "onnx
 # Bottom first: a module may import those of its own layer and of layers before it.
 LAYERS = (
     {"errors", "header", "audio", "features", "segments", "calibration", "assessment"},
-    {"artifact", "references", "scorer"},
-    {"settings", "contract", "store", "storage", "folder", "uploads", "service"},
+    {"artifact", "references", "chroma", "recognition", "selection", "scorer"},
+    {"settings", "contract", "store", "storage", "library", "folder", "uploads", "service"},
     {"triggers", "gateway", "routes", "openapi"},
 )
 

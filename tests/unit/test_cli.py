@@ -63,7 +63,7 @@ def test_json_is_one_line_per_recording_with_the_fields_of_the_contract(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["file"] for line in lines] == [str(path) for path in recordings]
     assert list(lines[0]) == [
-        "file", "model", "recording", "score", "rating", "rating_interval", "level", "timeline", "strongest",
+        "file", "model", "recording", "score", "rating", "rating_interval", "level", "piece", "timeline", "strongest",
         "weakest", "comparisons", "rank", "warnings",
     ]  # fmt: skip
 

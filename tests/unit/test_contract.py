@@ -7,7 +7,16 @@ import json
 import pytest
 
 from pkai import contract
-from pkai.assessment import Assessment, ModelIdentity, Notice, Passage, Rank, RecordingFacts, TimelinePoint
+from pkai.assessment import (
+    Assessment,
+    ModelIdentity,
+    Notice,
+    Passage,
+    PieceIdentity,
+    Rank,
+    RecordingFacts,
+    TimelinePoint,
+)
 from pkai.errors import ModelContractError, RecordingTooShort, RequestError, RequestTooLarge
 
 EXAMPLE = r'send \{"audio": \{"base64": "…"\}\} or \{"audio": \{"s3": "s3://bucket/key"\}\}'
@@ -20,6 +29,7 @@ ASSESSMENT = Assessment(
     rating=40.0,
     rating_interval=(30.0, 50.0),
     level="intermediate",
+    piece=PieceIdentity(name=None, confidence=0.1, how="unknown"),
     timeline=(TimelinePoint(start_s=0.0, end_s=9.0, rating=40.0, attention=1.0),),
     strongest=(),
     weakest=(Passage(start_s=0.0, end_s=8.0, rating=39.0),),

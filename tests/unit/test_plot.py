@@ -21,6 +21,7 @@ from pkai.errors import RequestError
 from pkai.features import FeatureConfig
 from pkai.report import Named
 from pkai.scorer import Hearing, Judge
+from pkai.selection import Selection
 
 SIGNATURES = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
 
@@ -30,7 +31,7 @@ def heard(model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[N
     """A recording as the judge heard it, its assessment, and the model."""
     judge = Judge.load(model_root, "pdr", n_threads=1)
     hearing = judge.hear(recording_files.write(tmp_path_factory.mktemp("recording") / "me.wav"))
-    return Named(name="me.wav", assessment=judge.assessment(hearing, judge.references)), hearing, judge.manifest
+    return Named(name="me.wav", assessment=judge.assessment(hearing, Selection(references=judge.references))), hearing, judge.manifest
 
 
 def texts(figure: Figure) -> list[str]:

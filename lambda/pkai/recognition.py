@@ -1,0 +1,114 @@
+"""Which piece a recording is of: its chroma is aligned with that of the references.
+
+Pieces are begun in the middle, broken off, repeated, and played at any tempo with wrong notes and pauses. So the best
+*local* alignment is sought (Smith and Waterman, 1981): a stretch of the recording beside a stretch of a reference, each
+step allowed to go half or twice as fast. Steps that sound alike add to its evidence, others take from it, and chance
+finds more of it in long recordings: it is held against the logarithm of the number of places where it could lie
+(Karlin and Altschul, 1990).
+
+`pkai-train recognition` measures how often this is right, and where the constants below come from.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pkai import chroma
+from pkai.chroma import Chroma
+from pkai.references import Reference
+
+# Steps whose chroma correlate by more than this speak for an alignment, by less against it.
+_ALIKE = 0.45
+# What it costs to stay where the reference is for a step: to wait, or to repeat.
+_PAUSE = 0.2
+# Evidence at which a piece is as likely to be played as not, and how fast certainty grows around it.
+_EVEN_EVIDENCE = 1.0
+_EVIDENCE_SPREAD = 0.1
+_NEVER = np.float32(-1e3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recognition:
+    """The piece that a recording is most similar to, and how sure it is that it was played, 0..1."""
+
+    piece: str | None
+    confidence: float
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the piece was rather played than not."""
+        return self.confidence >= 0.5
+
+
+def recognise(heard: Chroma, references: Sequence[Reference]) -> Recognition:
+    """Find the piece among those of the references that have chroma.
+
+    Parameters
+    ----------
+    heard : (S, 12), as `chroma.loudness` gives it
+    """
+    known = [(reference.piece, chroma.unpack(reference.chroma)) for reference in references if reference.chroma]
+    if not known or len(heard) == 0:
+        return Recognition(piece=None, confidence=0.0)
+    found = evidence(heard, [steps for _, steps in known])
+    best = int(found.argmax())
+    return Recognition(piece=known[best][0], confidence=confidence(float(found[best])))
+
+
+def confidence(found: float) -> float:
+    """How sure a piece was played, given the evidence for it: 0..1."""
+    return round(float(1 / (1 + np.exp(-(found - _EVEN_EVIDENCE) / _EVIDENCE_SPREAD))), 3)
+
+
+def evidence(heard: Chroma, references: Sequence[Chroma]) -> npt.NDArray[np.float64]:
+    """What speaks for each reference: that of its best local alignment, free of how long recording and reference are.
+
+    Parameters
+    ----------
+    heard : (S, 12) loudness
+    references : (M, 12) loudness each
+
+    Returns
+    -------
+    (n_references,) >= 0
+    """
+    lengths = np.array([len(steps) for steps in references])
+    longest = int(lengths.max())
+    stacked = np.zeros((len(references), longest, chroma.N_CLASSES), np.float32)
+    for row, steps in zip(stacked, references, strict=True):
+        row[: len(steps)] = _shape(steps)
+    beyond = np.arange(longest)[None, :] >= lengths[:, None]
+    best = _best_local(_shape(heard), stacked, np.where(beyond, _NEVER, np.float32(-_ALIKE)))
+    return best / np.log(np.maximum(len(heard) * lengths, 2))
+
+
+def _best_local(heard: Chroma, stacked: Chroma, offsets: Chroma) -> npt.NDArray[np.float64]:
+    """Highest sum over any path: (S, 12), (R, M, 12), (R, M) -> (R,).
+
+    One step of the recording after the other, all references at once. The two steps before are kept, each with two
+    columns of nothing in front, where a path may begin.
+    """
+    n_references, longest, _ = stacked.shape
+    flat = np.ascontiguousarray(stacked.reshape(-1, chroma.N_CLASSES).T)
+    one, two = (np.zeros((n_references, longest + 2), np.float32) for _ in range(2))
+    one_alike = np.full((n_references, longest), _NEVER)
+    best = np.zeros((n_references, longest), np.float32)
+    for step in heard:
+        alike = (step @ flat).reshape(n_references, longest) + offsets
+        ahead = np.maximum(one[:, 1:-1], one[:, :-2])  # as fast as the reference, or twice
+        np.maximum(ahead, two[:, 1:-1] + one_alike, out=ahead)  # half as fast
+        np.maximum(ahead, one[:, 2:] - np.float32(_PAUSE), out=ahead)
+        now = np.zeros_like(one)
+        np.maximum(alike + ahead, 0, out=now[:, 2:])
+        np.maximum(best, now[:, 2:], out=best)
+        one, two, one_alike = now, one, alike
+    return best.max(axis=1).astype(np.float64)
+
+
+def _shape(steps: Chroma) -> Chroma:
+    """Which classes stand out in each step, loud or soft: mean 0 and length 1, so that products are correlations."""
+    shape = steps - steps.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(shape, axis=1, keepdims=True)
+    return np.where(lengths > 0.05, shape / np.maximum(lengths, 1e-6), 0).astype(np.float32)  # type: ignore[no-any-return]
