@@ -22,6 +22,8 @@ from training.skill_ladder import FAMILIES, LABEL_STEP_S, degrade, draw_flaws
 
 logger = logging.getLogger(__name__)
 
+_OUT_OF_TUNE_CENTS = 4.0  # mean of the deviation between keys; a piano at home may pass 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class LadderConfig:
@@ -38,7 +40,7 @@ class LadderConfig:
     seed : of everything drawn
     """
 
-    n_shards: int = 11
+    n_shards: int = 20
     n_validation_shards: int = 3
     excerpts_per_shard: int = 64
     n_versions: int = 6
@@ -182,7 +184,8 @@ def _versions(
         version = degrade(in_manner, draw_flaws(float(severity), rng), rng)
         piano = pianos[rng.integers(len(pianos))]
         played_out = version.performance.excerpt(0.0, config.longest_s)
-        sound = renderer.render(played_out, piano, tuning_cents=float(rng.normal(0, 12)))
+        out_of_tune = rng.exponential(_OUT_OF_TUNE_CENTS) * rng.standard_normal(128)
+        sound = renderer.render(played_out, piano, tuning_cents=float(rng.normal(0, 12)), key_cents=out_of_tune)
         sound = conditions.record(sound, config.features.sample_rate, conditions.draw(rng), rng)
         mel = features.mel_frames([sound], config.features)
         start, stop = segments.played_span(mel)

@@ -1,9 +1,11 @@
 """Performances to audio with FluidSynth, each worker keeping its sound fonts loaded."""
 
 import contextlib
+import ctypes
 import sys
 
 import numpy as np
+import numpy.typing as npt
 
 from pkai.audio import Waveform
 from training.instruments import Instrument
@@ -29,7 +31,14 @@ class Renderer:
         self.sample_rate = sample_rate
         self._synths: dict[str, fluidsynth.Synth] = {}
 
-    def render(self, performance: Performance, instrument: Instrument, *, tuning_cents: float = 0.0) -> Waveform:
+    def render(
+        self,
+        performance: Performance,
+        instrument: Instrument,
+        *,
+        tuning_cents: float = 0.0,
+        key_cents: npt.NDArray[np.float64] | None = None,
+    ) -> Waveform:
         """Play a performance on an instrument, without reverb or chorus.
 
         Parameters
@@ -37,6 +46,7 @@ class Renderer:
         performance : of one pianist
         instrument : what to play on
         tuning_cents : how far the whole instrument is out of tune
+        key_cents : (128,) how far each key is, besides, or None for none
 
         Returns
         -------
@@ -46,6 +56,7 @@ class Renderer:
         synth.system_reset()
         synth.program_change(0, instrument.program)
         synth.pitch_bend(0, round(tuning_cents / 200 * 8192))
+        _tune(synth, np.zeros(_N_KEYS) if key_cents is None else key_cents)
         parts: list[np.ndarray] = []
         position = 0
         for sample, message in _schedule(performance, self.sample_rate):
@@ -75,7 +86,14 @@ class Renderer:
         return self._synths[key]
 
 
+_N_KEYS = 128
 _PEDAL, _OFF, _ON = 0, 1, 2
+
+
+def _tune(synth: fluidsynth.Synth, key_cents: npt.NDArray[np.float64]) -> None:
+    pitches = (ctypes.c_double * _N_KEYS)(*(100 * np.arange(_N_KEYS) + key_cents))
+    fluidsynth.fluid_synth_activate_key_tuning(synth.synth, 0, 0, b"keys", pitches, 0)
+    fluidsynth.fluid_synth_activate_tuning(synth.synth, 0, 0, 0, 0)
 
 
 def _schedule(performance: Performance, sample_rate: int) -> list[tuple[int, tuple[int, int, int]]]:
