@@ -176,7 +176,7 @@ class _Replay:
         log_gap = np.zeros(self.n)
         too_fast = rng.random() < 0.12
         log_gap += self.flaws.amounts["tempo"] * (-0.22 if too_fast else 0.42)
-        log_gap += 0.13 * self.amount("drift") * _autoregressive(self.n, 0.97, rng)
+        log_gap += 0.13 * self.amount("drift") * _autoregressive(self.n, rng.uniform(0.85, 0.98), rng)
         uneven = 0.20 * self.amount("unevenness") * np.sqrt(self.hard) * _autoregressive(self.n, 0.6, rng)
         log_gap += np.clip(uneven, -1.0, 1.0)
         log_gap += self._rhythm()
@@ -215,9 +215,9 @@ class _Replay:
             now += gaps[c]
             if stumbles[c] and c > 0:
                 stumbles[c] = 0
-                now += self.rng.uniform(0.05, 0.5)
+                now += self.rng.uniform(0.05, 0.5) if self.rng.random() < 0.8 else 0.0
                 self.events.append((now, "stumble", 1.0))
-                c = max(0, c - int(self.rng.integers(1, 5))) if self.rng.random() < 0.9 else c
+                c = max(0, c - self._clusters_back())
             else:
                 c += 1
         return visits, starts, [float(gaps[c]) for c in visits]
@@ -242,6 +242,13 @@ class _Replay:
         if count and where.sum() > 0:
             stumbles[rng.choice(self.n, size=count, p=where / where.sum())] = 1
         return stumbles
+
+    def _clusters_back(self) -> int:
+        """How far a stumbling player goes back: a few notes mostly, to the passage's beginning now and then."""
+        way = self.rng.random()
+        if way < 0.1:
+            return 0
+        return int(self.rng.integers(1, 5) if way < 0.7 else self.rng.integers(5, 17))
 
     def _notes(self, visits: list[int], starts: list[float], gaps: list[float]) -> Notes:
         rng = self.rng
