@@ -1,4 +1,7 @@
-"""A model small enough to know its answers in closed form: the score is the mean feature, attention is even.
+"""A model small enough to know its answers in closed form.
+
+The score is the mean feature, attention is even, and of family f as many flaws are told as f times the mean feature
+lies below zero.
 
 It is a real ONNX graph behind a real manifest, so everything but the weights is what ships.
 """
@@ -12,6 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from pkai.diagnosis import FAMILIES
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 
@@ -29,14 +33,18 @@ def write(root: Path, *, name: str = "pdr", segments: SegmentConfig | None = Non
     (folder / "model.onnx").write_bytes(graph)
     sha256 = hashlib.sha256(graph).hexdigest()
     manifest = {
-        "schema": 1,
+        "schema": 2,
         "name": name,
         "version": "0.0.0",
         "file": "model.onnx",
         "sha256": sha256,
         "opset": 18,
         "inputs": {"snippets": ["K", snippet_frames, features.n_features]},
-        "outputs": {"score": ["K"], "attention": ["K", ATTENTION_STEPS]},
+        "outputs": {
+            "score": ["K"],
+            "attention": ["K", ATTENTION_STEPS],
+            "flaws": ["K", len(FAMILIES), ATTENTION_STEPS],
+        },
         "features": dataclasses.asdict(features),
         "segments": dataclasses.asdict(cut),
         "calibration": {
@@ -47,6 +55,11 @@ def write(root: Path, *, name: str = "pdr", segments: SegmentConfig | None = Non
             "tie_band": 0.02,
             "sigma_rating": 5.0,
             "interval_z": 1.28,
+        },
+        "families": list(FAMILIES),
+        "diagnosis": {
+            family: {"told_knots": [0.0, 10.0], "severity_knots": [0.0, 10.0], "some_from": 1.0, "much_from": 3.0}
+            for family in FAMILIES
         },
         "metrics": {},
     }
@@ -73,11 +86,17 @@ def _graph(snippet_frames: int, n_features: int) -> bytes:
         helper.make_node("Squeeze", ["mean", "last"], ["column"]),
         helper.make_node("MatMul", ["column", "zeros"], ["flat"]),
         helper.make_node("Softmax", ["flat"], ["attention"], axis=1),
+        helper.make_node("Neg", ["mean"], ["below"]),
+        helper.make_node("Relu", ["below"], ["flaw"]),
+        helper.make_node("Mul", ["flaw", "each"], ["flaws"]),
     ]
     constants = [
         numpy_helper.from_array(np.array([1, 2]), "axes"),
         numpy_helper.from_array(np.array([2]), "last"),
         numpy_helper.from_array(np.zeros((1, ATTENTION_STEPS), np.float32), "zeros"),
+        numpy_helper.from_array(
+            np.repeat(np.arange(len(FAMILIES), dtype=np.float32)[None, :, None], ATTENTION_STEPS, axis=2), "each"
+        ),
     ]
     graph = helper.make_graph(
         nodes,
@@ -86,6 +105,7 @@ def _graph(snippet_frames: int, n_features: int) -> bytes:
         [
             helper.make_tensor_value_info("score", TensorProto.FLOAT, ["K"]),
             helper.make_tensor_value_info("attention", TensorProto.FLOAT, ["K", ATTENTION_STEPS]),
+            helper.make_tensor_value_info("flaws", TensorProto.FLOAT, ["K", len(FAMILIES), ATTENTION_STEPS]),
         ],
         constants,
     )

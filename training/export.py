@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from pkai import artifact
 from pkai.calibration import Calibration
+from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 from training.durable import replace_bytes
@@ -26,7 +28,7 @@ TOLERANCE = 1e-4
 
 
 class MeanOfNetworks(nn.Module):
-    """Networks that differ in their seed, heard as one: their scores and attentions are averaged.
+    """Networks that differ in their seed, heard as one: their scores, attentions and flaws are averaged.
 
     Scores are standardised first, so that no network outweighs the others.
 
@@ -41,15 +43,15 @@ class MeanOfNetworks(nn.Module):
         self.networks = nn.ModuleList(networks)
         self.centres, self.spreads = centres, spreads
 
-    def forward(self, snippets: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean standardised score (B,) and mean attention (B, T')."""
-        scores, attentions = zip(*(network(snippets) for network in self.networks), strict=True)
+    def forward(self, snippets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean standardised score (B,), mean attention (B, T') and mean flaws (B, F, T')."""
+        scores, attentions, flaws = zip(*(network(snippets) for network in self.networks), strict=True)
         standard = [(s - c) / w for s, c, w in zip(scores, self.centres, self.spreads, strict=True)]
-        return torch.stack(standard).mean(dim=0), torch.stack(attentions).mean(dim=0)
+        return torch.stack(standard).mean(dim=0), torch.stack(attentions).mean(dim=0), torch.stack(flaws).mean(dim=0)
 
 
 def to_onnx(network: nn.Module, features: FeatureConfig, cut: SegmentConfig) -> bytes:
-    """Graph with input `snippets` (K, S, M) and outputs `score` (K,) and `attention` (K, T'); K is free.
+    """Graph from `snippets` (K, S, M) to `score` (K,), `attention` (K, T') and `flaws` (K, F, T'); K is free.
 
     Raises
     ------
@@ -97,6 +99,7 @@ def write(
     features: FeatureConfig,
     cut: SegmentConfig,
     calibration: Calibration,
+    diagnosis: Mapping[str, FamilyScale],
     metrics: dict[str, Any],
     training: dict[str, Any],
 ) -> str:
@@ -110,6 +113,7 @@ def write(
     name, version : of the weights
     features, cut : what the network was trained with
     calibration : fitted to this graph
+    diagnosis : the same, for each family of flaws in the order of the output
     metrics, training : figures and their origin, for people
 
     Returns
@@ -132,6 +136,8 @@ def write(
         "features": dataclasses.asdict(features),
         "segments": dataclasses.asdict(cut),
         "calibration": dataclasses.asdict(calibration),
+        "families": list(diagnosis),
+        "diagnosis": {family: dataclasses.asdict(scale) for family, scale in diagnosis.items()},
         "metrics": metrics,
         "training": training,
     }

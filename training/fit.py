@@ -48,7 +48,7 @@ class Fit(lightning.LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Loss of one batch."""
         snippets = augmented(batch.snippets, self.how.augmentation)
-        score, told = self.network.with_flaws(snippets)
+        score, _, told = self.network(snippets)
         rank = pairwise_ranking_loss(
             score.float(), self._severity(batch), self._pair_weights(batch.excerpt), indifference=self.how.indifference
         )

@@ -10,7 +10,7 @@ Differences
 PDR scores image frames and optical flow with two-stream networks pretrained on ImageNet; here one small network,
 trained from scratch, sees log-mel snippets, for nothing pretrained on pictures hears rhythm. The pooling over time adds
 the weighted spread and the maximum to the mean, since one stumble in an even passage must not average out. A second
-head predicts the severity of each family of flaws over time; it teaches the trunk what went wrong, and is not exported.
+head predicts the severity of each family of flaws over time; it teaches the trunk what went wrong, and tells people.
 """
 
 from dataclasses import dataclass
@@ -83,8 +83,8 @@ class PairwiseRanker(nn.Module):
             nn.Dropout(config.dropout), nn.Linear(4 * config.hidden, 64), nn.ReLU(inplace=True), nn.Linear(64, 1)
         )
 
-    def forward(self, snippets: Tensor) -> tuple[Tensor, Tensor]:
-        """Score snippets.
+    def forward(self, snippets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Score snippets and tell their flaws; what every network here offers.
 
         Parameters
         ----------
@@ -94,20 +94,10 @@ class PairwiseRanker(nn.Module):
         -------
         score : (B,)
         attention : (B, T') weights over time steps, each row adding up to 1
+        flaws : (B, F, T') log(1 + severity) of each family of flaws at each time step, not negative
         """
         steps = self._steps(snippets)
-        return self._pooled_score(steps)
-
-    def with_flaws(self, snippets: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores, and the severity of each family of flaws at each time step; for training.
-
-        Returns
-        -------
-        score : (B,)
-        severity : (B, F, T') log(1 + severity), not negative
-        """
-        steps = self._steps(snippets)
-        return self._pooled_score(steps)[0], F.softplus(self.tell_flaws(steps))
+        return (*self._pooled_score(steps), F.softplus(self.tell_flaws(steps)))
 
     def _steps(self, snippets: Tensor) -> Tensor:
         maps = self.trunk(snippets.clamp_min(AUDIBLE_FLOOR).unsqueeze(1))  # (B, C, T', M')

@@ -114,6 +114,7 @@ def make(
             features=old.features,
             cut=old.segments,
             calibration=calibration,
+            diagnosis=dict(zip(old.families, old.diagnosis, strict=True)),
             metrics=metrics,
             training=_origin(shipped / name, old, division, how, course),
         )

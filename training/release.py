@@ -10,9 +10,11 @@ import numpy as np
 import torch
 
 from pkai.calibration import Calibration
+from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
+from pkai.scorer import Judge
 from pkai.segments import SegmentConfig
-from training import calibrate, evaluate, export, ladder, weights
+from training import calibrate, diagnose, evaluate, export, ladder, weights
 from training.calibrate import Rated
 from training.evaluate import Agreement
 from training.export import MeanOfNetworks
@@ -20,10 +22,13 @@ from training.fit import load_network
 from training.networks import PairwiseRanker
 from training.playback import SETTINGS
 from training.rated import RatedPerformance
+from training.skill_ladder import FAMILIES
 from training.snippets import LadderBatches
 
 # Ratings are calibrated over these, for people's recordings come from many pianos and rooms.
 _CALIBRATION_SETTINGS = ("clean", "unheard instrument", "phone")
+# Before it is known what the network's figures mean.
+_UNSCALED = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.0), some_from=1.0, much_from=2.0)
 
 
 def release(
@@ -58,7 +63,9 @@ def release(
     network = _mean([network for network, _ in loaded], ladder_folder, features, cut)
     graph = export.to_onnx(network, features, cut)
 
-    def write(folder: Path, calibration: Calibration, metrics: dict[str, Any]) -> None:
+    def write(
+        folder: Path, calibration: Calibration, diagnosis: dict[str, FamilyScale], metrics: dict[str, Any]
+    ) -> None:
         training = {"run": dataclasses.asdict(run), "seeds": [each.seed for _, each in loaded]}
         export.write(
             folder,
@@ -69,6 +76,7 @@ def release(
             features=features,
             cut=cut,
             calibration=calibration,
+            diagnosis=diagnosis,
             metrics=metrics,
             training=training,
         )
@@ -77,23 +85,27 @@ def release(
         root = Path(scratch)
         (root / "references").mkdir()
         (root / "references" / "references.json").write_text("[]")
-        write(root / run.name, _uncalibrated(), {})
+        write(root / run.name, _uncalibrated(), dict.fromkeys(FAMILIES, _UNSCALED), {})
         found = {
             name: evaluate.scores(rated, root, run.name, cache, setting, n_workers=n_workers)
             for name, setting in SETTINGS.items()
         }
+        told = diagnose.listen(Judge.load(root, run.name), ladder.read(ladder_folder, "validation"))
     people = Rated(
         scores=np.concatenate([found[name] for name in _CALIBRATION_SETTINGS]),
         ratings=np.tile([performance.mean_rating for performance in rated], len(_CALIBRATION_SETTINGS)),
         pieces=np.tile([performance.piece for performance in rated], len(_CALIBRATION_SETTINGS)),
     )
     calibration = calibrate.fit(people)
+    fitted, measured = diagnose.halves(told)
+    diagnosis = diagnose.fit(fitted)
     metrics = {
         "agreement": {name: as_plain(evaluate.agreement(rated, scores)) for name, scores in found.items()},
         "expected_calibration_error": round(calibrate.calibration_error(people), 4),
         "interval_coverage": round(calibrate.interval_coverage(people), 3),
+        "diagnosis": {"spearman": diagnose.recovery(measured, diagnosis), "n": len(measured)},
     }
-    write(model_root / run.name, calibration, metrics)
+    write(model_root / run.name, calibration, diagnosis, metrics)
     return metrics
 
 

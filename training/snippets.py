@@ -91,7 +91,7 @@ class LadderBatches(IterableDataset[Batch]):
         self.seed = seed
         self.sampling = sampling or SamplingConfig()
         self._versions = [
-            (frames, damage) for shard in shards for frames, damage in _split(shard) if len(frames) >= snippet_frames
+            (frames, damage) for shard in shards for frames, damage in versions(shard) if len(frames) >= snippet_frames
         ]
         self._emphasis = np.array([(emphasis or {}).get(family, 1.0) for family in FAMILIES], np.float32)
         self._severities = [float((damage.mean(axis=0) * self._emphasis).sum()) for _, damage in self._versions]
@@ -104,16 +104,18 @@ class LadderBatches(IterableDataset[Batch]):
             yield self.draw(rng)
 
     def draw(self, rng: np.random.Generator) -> Batch:
-        """One batch; versions of an excerpt are cut at the same relative places half of the time."""
+        """One batch; versions of an excerpt are cut at the same relative places.
+
+        So what differs within a pair is how a passage is played, not which passage it is.
+        """
         n_snippets = self.sampling.n_snippets
         rows: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]] = []
         excerpt: list[int] = []
         whole: list[float] = []
         for slot, chosen in enumerate(rng.choice(len(self._by_excerpt), self.n_excerpts, replace=False)):
             versions = self._by_excerpt[chosen]
-            shared = rng.random(n_snippets) if rng.random() < 0.5 else None
+            places = self.sampling.places(rng.random(n_snippets))
             for version in rng.choice(versions, self.n_versions, replace=len(versions) < self.n_versions):
-                places = self.sampling.places(rng.random(n_snippets) if shared is None else shared)
                 rows += [self._cut(version, place) for place in places]
                 excerpt.append(slot)
                 whole.append(self._severities[version])
@@ -134,7 +136,8 @@ class LadderBatches(IterableDataset[Batch]):
         return frames[start : start + self.snippet_frames], damage[first : first + n_labels]
 
 
-def _split(shard: Shard) -> Iterator[tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]]:
+def versions(shard: Shard) -> Iterator[tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]]:
+    """Features (T, M) and damage (L, F) of each version in a shard, one after the other."""
     frame_edges = np.concatenate([[0], np.cumsum(shard.lengths)])
     label_edges = np.concatenate([[0], np.cumsum(shard.label_lengths)])
     for v in range(len(shard.lengths)):

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from pkai.calibration import Calibration
+from pkai.diagnosis import FAMILIES, FamilyScale
 from pkai.errors import ModelContractError, ModelIntegrityError
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 INPUT_NAME = "snippets"
-OUTPUT_NAMES = ("score", "attention")
+OUTPUT_NAMES = ("score", "attention", "flaws")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,8 @@ class Manifest:
     name, version : of the weights
     sha256 : of the ONNX file
     features, segments, calibration : what the network was trained with and fitted to
+    families : of flaws, in the order of the output `flaws`
+    diagnosis : what that output means, for each of `families`
     metrics : held-out figures, each with how it was obtained; for people, not read by code
     """
 
@@ -34,6 +37,8 @@ class Manifest:
     features: FeatureConfig
     segments: SegmentConfig
     calibration: Calibration
+    families: tuple[str, ...]
+    diagnosis: tuple[FamilyScale, ...]
     metrics: dict[str, Any]
 
 
@@ -84,13 +89,25 @@ def _parse(raw: dict[str, Any]) -> Manifest:
         raise ValueError(f"inputs and outputs must be {INPUT_NAME} and {', '.join(OUTPUT_NAMES)}")
     if Path(raw["file"]).name != raw["file"]:
         raise ValueError(f"file is {raw['file']!r}; it must be the name of a file beside the manifest")
-    calibration: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["calibration"].items()}
+    families = tuple(raw["families"])
+    if (
+        set(families) - set(FAMILIES)
+        or len(set(families)) != len(families)
+        or raw["outputs"]["flaws"][1] != len(families)
+    ):
+        raise ValueError(f"families are {families}; each output row must be another of {', '.join(FAMILIES)}")
     return Manifest(
         name=raw["name"],
         version=raw["version"],
         sha256=raw["sha256"],
         features=FeatureConfig(**raw["features"]),
         segments=SegmentConfig(**raw["segments"]),
-        calibration=Calibration(**calibration),
+        calibration=Calibration(**_with_tuples(raw["calibration"])),
+        families=families,
+        diagnosis=tuple(FamilyScale(**_with_tuples(raw["diagnosis"][family])) for family in families),
         metrics=raw["metrics"],
     )
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

@@ -24,8 +24,9 @@ from pkai.settings import Settings, colour_is_welcome
 from pkai.terminal import MIN_WIDTH, Terminal, fit, printable
 
 if TYPE_CHECKING:
+    from pkai.hearing import Hearing
     from pkai.plot import Canvas
-    from pkai.scorer import Hearing, Judge
+    from pkai.scorer import Judge
     from pkai.serve import LocalServer
 
 

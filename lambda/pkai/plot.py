@@ -24,8 +24,8 @@ from pkai.artifact import Manifest
 from pkai.assessment import Assessment, Comparison, PairAssessment
 from pkai.calibration import LEVELS
 from pkai.errors import RequestError
+from pkai.hearing import Hearing
 from pkai.report import Named, minutes, percent, verdict
-from pkai.scorer import Hearing
 from pkai.terminal import fit
 
 # Okabe and Ito's palette: told apart with any colour vision.

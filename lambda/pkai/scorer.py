@@ -1,17 +1,16 @@
 """The judge: a recording in, an assessment out."""
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from pkai import artifact, audio, features, references, segments, selection
+from pkai import artifact, audio, features, hearing, references, segments, selection
 from pkai.assessment import (
     Assessment,
     Comparison,
@@ -27,6 +26,7 @@ from pkai.assessment import (
 from pkai.audio import AudioSource
 from pkai.errors import ModelContractError
 from pkai.features import Frames
+from pkai.hearing import Floats, Hearing
 from pkai.references import Reference
 from pkai.segments import Starts
 from pkai.selection import Selection, Wish
@@ -39,40 +39,6 @@ _BAD_GRAPH = (ort_errors.Fail, ort_errors.InvalidGraph, ort_errors.InvalidProtob
 # Snippets run through the network at once: few enough that their activations stay in a core's cache.
 SNIPPETS_PER_RUN = 4
 N_STANDOUT_PASSAGES = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hearing:
-    """A recording as the network heard it; what pictures and explanations are drawn from.
-
-    Attributes
-    ----------
-    recording : facts about the file
-    features : (T, n_features) of the played part
-    frames_per_s : of `features`
-    starts : (K,) first frame of each snippet
-    snippet_frames : frames in a snippet
-    snippet_scores : (K,)
-    local_score, local_attention : (T,) mean over the snippets that cover a frame; attention has mean 1
-    damaged_packets : of the file, that could not be decoded
-    chroma : (S, 12) loudness of each pitch class, where it was asked for
-    """
-
-    recording: RecordingFacts
-    features: Frames
-    frames_per_s: float
-    starts: Starts
-    snippet_frames: int
-    snippet_scores: npt.NDArray[np.float64]
-    local_score: npt.NDArray[np.float64]
-    local_attention: npt.NDArray[np.float64]
-    damaged_packets: int
-    chroma: Frames | None = None
-
-    @property
-    def score(self) -> float:
-        """Segmental consensus: the mean over all played frames, each counted once."""
-        return float(self.local_score.mean())
 
 
 class Judge:
@@ -185,45 +151,62 @@ class Judge:
         start, stop = segments.played_span(mel)
         snippet_frames = self.manifest.segments.snippet_frames(config)
         segments.refuse_too_short(stop - start, snippet_frames, config, decoding.duration_s)
-        played = features.normalise(mel[start:stop], config)
-        starts = segments.dense_starts(
-            len(played), snippet_frames, round(self.manifest.segments.hop_s * config.frames_per_s)
+        recording = RecordingFacts(
+            duration_s=decoding.duration_s,
+            played_from_s=start / config.frames_per_s,
+            played_to_s=min(stop / config.frames_per_s, decoding.duration_s),
+            codec=decoding.codec,
+            sample_rate=decoding.source_sample_rate,
+            channels=decoding.channels,
         )
-        scores, attention = self._run(played, starts, snippet_frames)
-        return Hearing(
-            recording=RecordingFacts(
-                duration_s=decoding.duration_s,
-                played_from_s=start / config.frames_per_s,
-                played_to_s=min(stop / config.frames_per_s, decoding.duration_s),
-                codec=decoding.codec,
-                sample_rate=decoding.source_sample_rate,
-                channels=decoding.channels,
-            ),
-            features=played,
-            frames_per_s=config.frames_per_s,
-            starts=starts,
-            snippet_frames=snippet_frames,
-            snippet_scores=scores,
-            local_score=_mean_over_snippets(np.repeat(scores[:, None], snippet_frames, axis=1), starts, len(played)),
-            local_attention=_mean_over_snippets(attention, starts, len(played)),
+        played = features.normalise(mel[start:stop], config)
+        return dataclasses.replace(
+            self.hear_features(played, recording),
             damaged_packets=decoding.damaged_packets,
             chroma=listener.loudness() if listener else None,
         )
 
-    def assessment(self, hearing: Hearing, chosen: Selection) -> Assessment:
+    def hear_features(self, played: Frames, recording: RecordingFacts) -> Hearing:
+        """Run the network over features that were computed before.
+
+        Parameters
+        ----------
+        played : (T, n_features) of the played part, normalised, one snippet long at least
+        recording : facts about the file that they are of
+        """
+        snippet_frames = self.manifest.segments.snippet_frames(self.manifest.features)
+        hop_frames = self.manifest.segments.hop_s * self.manifest.features.frames_per_s
+        starts = segments.dense_starts(len(played), snippet_frames, round(hop_frames))
+        scores, attention, flaws = self._run(played, starts, snippet_frames)
+        local_score = np.repeat(scores[:, None], snippet_frames, axis=1)
+        return Hearing(
+            recording=recording,
+            features=played,
+            frames_per_s=self.manifest.features.frames_per_s,
+            starts=starts,
+            snippet_frames=snippet_frames,
+            edges=hearing.timeline_edges(len(played), hop_frames),
+            snippet_scores=scores,
+            local_score=hearing.mean_over_snippets(local_score, starts, len(played)),
+            local_attention=hearing.mean_over_snippets(attention, starts, len(played)),
+            local_flaws=hearing.mean_over_snippets(flaws, starts, len(played)),
+            damaged_packets=0,
+        )
+
+    def assessment(self, heard: Hearing, chosen: Selection) -> Assessment:
         """Put what was heard into ratings, passages and comparisons."""
         calibration = self.manifest.calibration
-        timeline = tuple(self._timeline(hearing))
-        local_scores = hearing.snippet_scores[
+        timeline = tuple(self._timeline(heard))
+        local_scores = heard.snippet_scores[
             :: max(1, round(self.manifest.segments.snippet_s / self.manifest.segments.hop_s))
         ]
-        score = hearing.score
+        score = heard.score
         rating = calibration.rating(score)
         comparisons = tuple(self._comparison(score, reference) for reference in chosen.references)
-        strongest, weakest = self._standout_passages(hearing)
+        strongest, weakest = self._standout_passages(heard)
         return Assessment(
             model=ModelIdentity(name=self.manifest.name, version=self.manifest.version, sha256=self.manifest.sha256),
-            recording=hearing.recording,
+            recording=heard.recording,
             score=score,
             rating=rating,
             rating_interval=calibration.rating_interval(local_scores, score),
@@ -234,53 +217,53 @@ class Judge:
             weakest=weakest,
             comparisons=comparisons,
             rank=Rank(better_than=sum(c.outcome == "better" for c in comparisons), of=len(comparisons)),
-            warnings=(*_warnings(hearing), *chosen.notices),
+            warnings=(*_warnings(heard), *chosen.notices),
         )
 
-    def _run(
-        self, played: Frames, starts: Starts, snippet_frames: int
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        scores, attention = [], []
+    def _run(self, played: Frames, starts: Starts, snippet_frames: int) -> tuple[Floats, Floats, Floats]:
+        """Scores (K,), attention (K, S) of mean 1 in each row, and flaws (K, F, S)."""
+        scores, attention, flaws = [], [], []
         for first in range(0, len(starts), SNIPPETS_PER_RUN):
             snippets = segments.cut(played, starts[first : first + SNIPPETS_PER_RUN], snippet_frames)
             outputs: Any = self._session.run(
                 artifact.OUTPUT_NAMES, {artifact.INPUT_NAME: np.ascontiguousarray(snippets)}
             )
             scores.append(outputs[0])
-            attention.append(_per_frame(outputs[1], snippet_frames))
-        return np.concatenate(scores).astype(np.float64), np.concatenate(attention)
+            attention.append(hearing.per_frame(outputs[1], snippet_frames))
+            flaws.append(hearing.per_frame(outputs[2], snippet_frames))
+        spread = np.concatenate(attention)
+        spread /= np.maximum(spread.mean(axis=1, keepdims=True), 1e-12)
+        return np.concatenate(scores).astype(np.float64), spread, np.concatenate(flaws)
 
-    def _timeline(self, hearing: Hearing) -> Iterator[TimelinePoint]:
-        n_frames = len(hearing.local_score)
-        n_points = max(1, round(n_frames / hearing.frames_per_s / self.manifest.segments.hop_s))
-        edges = np.round(np.linspace(0, n_frames, n_points + 1)).astype(int)
-        for start, stop in itertools.pairwise(edges):
+    def _timeline(self, heard: Hearing) -> Iterator[TimelinePoint]:
+        scores, attention = (heard.on_timeline(local) for local in (heard.local_score, heard.local_attention))
+        for i, (start, stop) in enumerate(itertools.pairwise(heard.edges.tolist())):
             yield TimelinePoint(
-                start_s=_second(hearing, start),
-                end_s=_second(hearing, stop),
-                rating=self.manifest.calibration.rating(float(hearing.local_score[start:stop].mean())),
-                attention=float(hearing.local_attention[start:stop].mean()),
+                start_s=heard.second(start),
+                end_s=heard.second(stop),
+                rating=self.manifest.calibration.rating(float(scores[i])),
+                attention=float(attention[i]),
             )
 
-    def _standout_passages(self, hearing: Hearing) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]:
+    def _standout_passages(self, heard: Hearing) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]:
         """Strongest and weakest snippets: those furthest from the consensus, none overlapping another."""
-        n_each = min(N_STANDOUT_PASSAGES, len(hearing.local_score) // hearing.snippet_frames // 3)
-        distance = hearing.snippet_scores - hearing.score
+        n_each = min(N_STANDOUT_PASSAGES, len(heard.local_score) // heard.snippet_frames // 3)
+        distance = heard.snippet_scores - heard.score
         strongest: list[int] = []
         weakest: list[int] = []
         for k in np.argsort(-np.abs(distance), kind="stable").tolist():
             side = strongest if distance[k] > 0 else weakest
-            taken = hearing.starts[strongest + weakest]
-            if len(side) < n_each and np.all(np.abs(taken - hearing.starts[k]) >= hearing.snippet_frames):
+            taken = heard.starts[strongest + weakest]
+            if len(side) < n_each and np.all(np.abs(taken - heard.starts[k]) >= heard.snippet_frames):
                 side.append(k)
-        return self._passages(hearing, strongest), self._passages(hearing, weakest)
+        return self._passages(heard, strongest), self._passages(heard, weakest)
 
-    def _passages(self, hearing: Hearing, snippets: list[int]) -> tuple[Passage, ...]:
+    def _passages(self, heard: Hearing, snippets: list[int]) -> tuple[Passage, ...]:
         return tuple(
             Passage(
-                start_s=_second(hearing, int(hearing.starts[k])),
-                end_s=_second(hearing, int(hearing.starts[k]) + hearing.snippet_frames),
-                rating=self.manifest.calibration.rating(float(hearing.snippet_scores[k])),
+                start_s=heard.second(int(heard.starts[k])),
+                end_s=heard.second(int(heard.starts[k]) + heard.snippet_frames),
+                rating=self.manifest.calibration.rating(float(heard.snippet_scores[k])),
             )
             for k in snippets
         )
@@ -329,36 +312,13 @@ def _listener(config: features.FeatureConfig) -> "Listener":
     return Listener(config)
 
 
-def _per_frame(attention: npt.NDArray[np.float32], snippet_frames: int) -> npt.NDArray[np.float64]:
-    """Attention over the network's time steps, spread over frames: (K, T') -> (K, S), mean 1 in each row."""
-    steps = attention.shape[1]
-    index = np.minimum(np.arange(snippet_frames) * steps // snippet_frames, steps - 1)
-    spread = attention.astype(np.float64)[:, index]
-    return spread / np.maximum(spread.mean(axis=1, keepdims=True), 1e-12)  # type: ignore[no-any-return]
-
-
-def _mean_over_snippets(values: npt.NDArray[np.float64], starts: Starts, n_frames: int) -> npt.NDArray[np.float64]:
-    """Mean per frame of what the snippets covering it say: (K, S) -> (T,)."""
-    total = np.zeros(n_frames)
-    count = np.zeros(n_frames)
-    for start, row in zip(starts, values, strict=True):
-        total[start : start + len(row)] += row
-        count[start : start + len(row)] += 1
-    return total / count
-
-
-def _second(hearing: Hearing, frame: int) -> float:
-    second = hearing.recording.played_from_s + float(frame) / hearing.frames_per_s
-    return round(min(second, hearing.recording.played_to_s), 2)
-
-
-def _warnings(hearing: Hearing) -> Iterator[Notice]:
-    if hearing.damaged_packets:
+def _warnings(heard: Hearing) -> Iterator[Notice]:
+    if heard.damaged_packets:
         yield Notice(
             code="damaged_audio",
-            message=f"{hearing.damaged_packets} damaged pieces of the file were skipped; send an undamaged copy",
+            message=f"{heard.damaged_packets} damaged pieces of the file were skipped; send an undamaged copy",
         )
-    played_s = hearing.recording.played_to_s - hearing.recording.played_from_s
+    played_s = heard.recording.played_to_s - heard.recording.played_from_s
     if played_s < 20:
         yield Notice(
             code="short_recording",

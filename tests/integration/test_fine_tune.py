@@ -15,6 +15,7 @@ import torch
 from conftest import ROOT, need
 from pkai import artifact
 from pkai.calibration import Calibration
+from pkai.diagnosis import FAMILIES, FamilyScale
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 from training import encoding, export, instruments, weights
@@ -29,6 +30,7 @@ from training.score import SCORES, read_score
 SEVERITIES = (0.0, 0.3, 0.6, 0.9, 1.2)
 TAKES = 4
 SECONDS = 12.0
+SCALE = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.7), some_from=0.3, much_from=0.8)
 SMALL = NetworkConfig(channels=(4, 4, 6, 6, 8), hidden=8)
 
 
@@ -69,7 +71,7 @@ def _label(gap: float) -> int:
 
 def _write_model(folder: Path) -> None:
     torch.manual_seed(2)
-    mean = MeanOfNetworks([PairwiseRanker(6, SMALL).eval() for _ in range(2)], [0.0, 0.0], [1.0, 1.0])
+    mean = MeanOfNetworks([PairwiseRanker(len(FAMILIES), SMALL).eval() for _ in range(2)], [0.0, 0.0], [1.0, 1.0])
     features, cut = FeatureConfig(), SegmentConfig()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, inside its exporter
@@ -90,6 +92,7 @@ def _write_model(folder: Path) -> None:
             tie_band=0.02,
             sigma_rating=5.0,
         ),
+        diagnosis=dict.fromkeys(FAMILIES, SCALE),
         metrics={},
         training={},
     )

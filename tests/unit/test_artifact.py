@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pkai import artifact
+from pkai.diagnosis import FAMILIES
 from pkai.errors import ModelContractError, ModelIntegrityError
 from pkai.features import FeatureConfig
 from pkai.scorer import Judge
@@ -38,6 +39,8 @@ def test_a_sound_folder_is_read_whole(folder: Path) -> None:
     assert model.manifest.features == FeatureConfig()
     assert model.manifest.segments == SegmentConfig()
     assert model.manifest.calibration.score_knots == (-2.0, 0.0)
+    assert model.manifest.families == FAMILIES
+    assert model.manifest.diagnosis[0].some_from == 1.0
     assert model.onnx == (folder / "model.onnx").read_bytes()
 
 
@@ -58,12 +61,19 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda m: m.update(schema=2),
+        lambda m: m.update(schema=1),
         lambda m: m.pop("schema"),
         lambda m: m.pop("sha256"),
         lambda m: m.pop("metrics"),
         lambda m: m.update(inputs={"spectrogram": []}),
         lambda m: m["outputs"].pop("attention"),
+        lambda m: m["outputs"].pop("flaws"),
+        lambda m: m["outputs"].update(flaws=["K", 3, 50]),
+        lambda m: m["families"].pop(),
+        lambda m: m["families"].__setitem__(0, "posture"),
+        lambda m: m["families"].__setitem__(0, m["families"][1]),
+        lambda m: m["diagnosis"].pop("pedal"),
+        lambda m: m["diagnosis"]["pedal"].update(some_from=9.0),
         lambda m: m["features"].update(n_chroma=12),
         lambda m: m["features"].update(n_mels=-1),
         lambda m: m["segments"].update(hop_s=99.0),
@@ -74,21 +84,21 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 )
 def test_a_manifest_with_other_fields_is_refused(folder: Path, change: Change) -> None:
     rewrite(folder, change)
-    with pytest.raises(ModelContractError, match=r"manifest\.json is not a manifest of schema 1"):
+    with pytest.raises(ModelContractError, match=r"manifest\.json is not a manifest of schema 2"):
         artifact.load(folder)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"manifest"'])
 def test_a_manifest_that_is_no_json_object_is_refused(folder: Path, text: str) -> None:
     (folder / "manifest.json").write_text(text)
-    with pytest.raises(ModelContractError, match=r"manifest\.json is not a manifest of schema 1"):
+    with pytest.raises(ModelContractError, match=r"manifest\.json is not a manifest of schema 2"):
         artifact.load(folder)
 
 
 def test_a_manifest_cannot_name_a_file_outside_its_folder(folder: Path) -> None:
     shutil.copy(folder / "model.onnx", folder.parent / "model.onnx")
     rewrite(folder, lambda m: m.update(file="../model.onnx"))
-    with pytest.raises(ModelContractError, match="is not a manifest of schema 1"):
+    with pytest.raises(ModelContractError, match="is not a manifest of schema 2"):
         artifact.load(folder)
 
 

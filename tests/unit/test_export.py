@@ -16,6 +16,7 @@ import piano_tone
 from pkai import segments
 from pkai.artifact import INPUT_NAME, OUTPUT_NAMES
 from pkai.calibration import Calibration
+from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
 from pkai.scorer import Judge
 from pkai.segments import SegmentConfig
@@ -36,6 +37,10 @@ CALIBRATION = Calibration(
     tie_band=0.1,
     sigma_rating=6.0,
 )
+DIAGNOSIS = {
+    family: FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.7), some_from=0.3, much_from=0.8)
+    for family in FAMILIES
+}
 WEIGHTS = b"made-up weights"
 
 
@@ -68,6 +73,7 @@ def write(folder: Path, graph: bytes) -> str:
         features=FEATURES,
         cut=CUT,
         calibration=CALIBRATION,
+        diagnosis=DIAGNOSIS,
         metrics={"agreement": 0.5},
         training={"seeds": [1, 2]},
     )
@@ -111,6 +117,8 @@ def test_the_manifest_says_what_the_graph_is(graph: bytes, tmp_path: Path) -> No
     assert manifest["inputs"] == {INPUT_NAME: ["K", CUT.snippet_frames(FEATURES), FEATURES.n_features]}
     assert set(manifest["outputs"]) == set(OUTPUT_NAMES)
     assert manifest["outputs"]["score"] == ["K"] and manifest["outputs"]["attention"][0] == "K"
+    assert manifest["outputs"]["flaws"][:2] == ["K", len(FAMILIES)]
+    assert manifest["families"] == list(FAMILIES) == list(manifest["diagnosis"])
     assert manifest["features"] == dataclasses.asdict(FEATURES)
     assert manifest["segments"] == dataclasses.asdict(CUT)
     assert manifest["opset"] == export.OPSET
@@ -126,11 +134,12 @@ def test_several_networks_are_standardised_and_averaged() -> None:
     heard = torch.randn(3, 100, FEATURES.n_features)
     first, second = tiny(1), tiny(2)
     with torch.no_grad():
-        score, attention = MeanOfNetworks([first, second], [0.5, -1.0], [2.0, 0.1]).eval()(heard)
-        (one, one_attention), (two, two_attention) = first(heard), second(heard)
+        score, attention, flaws = MeanOfNetworks([first, second], [0.5, -1.0], [2.0, 0.1]).eval()(heard)
+        (one, one_attention, one_flaws), (two, two_attention, two_flaws) = first(heard), second(heard)
     torch.testing.assert_close(score, ((one - 0.5) / 2.0 + (two + 1.0) / 0.1) / 2)
     torch.testing.assert_close(attention, (one_attention + two_attention) / 2)
     torch.testing.assert_close(attention.sum(dim=1), torch.ones(3))
+    torch.testing.assert_close(flaws, (one_flaws + two_flaws) / 2)
 
 
 class Shifted(nn.Module):
@@ -140,10 +149,10 @@ class Shifted(nn.Module):
         super().__init__()
         self.network, self.shift = network, shift
 
-    def forward(self, snippets: Tensor) -> tuple[Tensor, Tensor]:
-        """The same attention, other scores."""
-        score, attention = self.network(snippets)
-        return score + self.shift, attention
+    def forward(self, snippets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same attention and flaws, other scores."""
+        score, attention, flaws = self.network(snippets)
+        return score + self.shift, attention, flaws
 
 
 def test_a_graph_that_answers_otherwise_is_refused_with_the_difference(network: MeanOfNetworks, graph: bytes) -> None:

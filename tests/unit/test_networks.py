@@ -32,7 +32,7 @@ def snippets(n: int) -> Tensor:
 
 
 def test_there_is_one_score_for_each_snippet_and_attention_adds_up_to_one(network: PairwiseRanker) -> None:
-    score, attention = network(snippets(5))
+    score, attention, _ = network(snippets(5))
     assert score.shape == (5,)
     assert attention.shape[0] == 5 and attention.ndim == 2
     assert float(attention.detach().min()) >= 0
@@ -40,22 +40,21 @@ def test_there_is_one_score_for_each_snippet_and_attention_adds_up_to_one(networ
 
 
 def test_flaws_are_told_for_each_family_and_step_and_are_not_negative(network: PairwiseRanker) -> None:
-    heard = snippets(3)
-    score, told = network.with_flaws(heard)
-    assert told.shape == (3, len(FAMILIES), network(heard)[1].shape[1])
+    _, attention, told = network(snippets(3))
+    assert told.shape == (3, len(FAMILIES), attention.shape[1])
     assert float(told.detach().min()) >= 0
-    torch.testing.assert_close(score, network(heard)[0])
 
 
 def test_neighbours_in_a_batch_never_change_a_score(network: PairwiseRanker) -> None:
     heard = snippets(6)
     heard[3] *= 50
     with torch.no_grad():
-        together, attention = network(heard)
+        together, attention, flaws = network(heard)
         for k in range(6):
             alone = network(heard[k : k + 1])
             torch.testing.assert_close(alone[0], together[k : k + 1], atol=1e-4, rtol=1e-5)
             torch.testing.assert_close(alone[1], attention[k : k + 1], atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(alone[2], flaws[k : k + 1], atol=1e-4, rtol=1e-5)
         torch.testing.assert_close(network(heard.flip(0))[0], together.flip(0), atol=1e-4, rtol=1e-5)
 
 
@@ -70,7 +69,7 @@ def test_a_snippet_of_any_length_has_a_score(network: PairwiseRanker) -> None:
 
 
 def test_every_weight_learns_from_ranking_or_from_telling_flaws(network: PairwiseRanker) -> None:
-    score, told = network.train().with_flaws(snippets(6))
+    score, _, told = network.train()(snippets(6))
     (score.square().sum() + told.sum()).backward()  # type: ignore[no-untyped-call]
     assert [name for name, weight in network.named_parameters() if weight.grad is None] == []
 

@@ -19,8 +19,9 @@ from pkai.artifact import Manifest
 from pkai.calibration import Calibration
 from pkai.errors import RequestError
 from pkai.features import FeatureConfig
+from pkai.hearing import Hearing
 from pkai.report import Named
-from pkai.scorer import Hearing, Judge
+from pkai.scorer import Judge
 from pkai.selection import Selection
 
 SIGNATURES = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
@@ -31,7 +32,8 @@ def heard(model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[N
     """A recording as the judge heard it, its assessment, and the model."""
     judge = Judge.load(model_root, "pdr", n_threads=1)
     hearing = judge.hear(recording_files.write(tmp_path_factory.mktemp("recording") / "me.wav"))
-    return Named(name="me.wav", assessment=judge.assessment(hearing, Selection(references=judge.references))), hearing, judge.manifest
+    assessment = judge.assessment(hearing, Selection(references=judge.references))
+    return Named(name="me.wav", assessment=assessment), hearing, judge.manifest
 
 
 def texts(figure: Figure) -> list[str]:
@@ -78,7 +80,8 @@ def test_a_long_recording_is_drawn_in_no_more_columns_than_a_print_shows_and_no_
     frames[31_337, 2] = 1
     config = FeatureConfig(n_mels=4, n_mfcc=4)
     manifest = Manifest(
-        name="pdr", version="1", sha256="", features=config, segments=segments.SegmentConfig(), metrics={},
+        name="pdr", version="1", sha256="", features=config, segments=segments.SegmentConfig(), families=(),
+        diagnosis=(), metrics={},
         calibration=Calibration(
             score_knots=(-2, 0), rating_knots=(0, 100), level_ratings=(20, 40, 60, 80), scale=1, tie_band=0,
             sigma_rating=5,
@@ -87,8 +90,8 @@ def test_a_long_recording_is_drawn_in_no_more_columns_than_a_print_shows_and_no_
     assessment = made_assessment.assessment(comparisons=())
     hearing = Hearing(
         recording=assessment.recording, features=frames, frames_per_s=50, starts=np.zeros(1, np.int64),
-        snippet_frames=400, snippet_scores=np.zeros(1), local_score=np.zeros(60_001), local_attention=np.ones(60_001),
-        damaged_packets=0,
+        snippet_frames=400, edges=np.array([0, 60_001]), snippet_scores=np.zeros(1), local_score=np.zeros(60_001),
+        local_attention=np.ones(60_001), local_flaws=np.zeros((0, 60_001)), damaged_packets=0,
     )  # fmt: skip
     figure = plot.recording_figure(Named(name="long.mp3", assessment=assessment), hearing, manifest)
     image = figure.axes[0].findobj(AxesImage)[0]

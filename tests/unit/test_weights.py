@@ -10,6 +10,7 @@ import torch
 import tiny_model
 from pkai import artifact
 from pkai.calibration import Calibration
+from pkai.diagnosis import FAMILIES, FamilyScale
 from pkai.errors import ModelContractError, ModelIntegrityError
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
@@ -27,6 +28,7 @@ CALIBRATION = Calibration(
     tie_band=0.0,
     sigma_rating=0.0,
 )
+SCALE = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.7), some_from=0.3, much_from=0.8)
 
 
 def mean_of_two() -> MeanOfNetworks:
@@ -45,6 +47,7 @@ def export_to(folder: Path, mean: MeanOfNetworks) -> None:
         features=FEATURES,
         cut=CUT,
         calibration=CALIBRATION,
+        diagnosis=dict.fromkeys(FAMILIES, SCALE),
         metrics={},
         training={},
     )

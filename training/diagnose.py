@@ -1,0 +1,158 @@
+"""What the judge tells of each family of flaws, against what the ladder planted, on pieces that no training heard.
+
+Half of those pieces fit the scales that travel in the manifest, the other half gives the figures; the halves are split
+by a hash of the piece's name, so that they are the same everywhere.
+
+Conventions: planted severity is in units of a struggling learner, 1; a recording's severity is the mean over its
+timeline. Spearman's rank correlation is over recordings, all of their families being damaged at once, as the ladder
+draws them: a judge that only hears how bad a recording is on the whole does poorly.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, stats
+
+from pkai.assessment import RecordingFacts
+from pkai.diagnosis import FamilyScale
+from pkai.scorer import Judge
+from training import snippets
+from training.ladder import Shard
+from training.skill_ladder import FAMILIES, LABEL_STEP_S
+from training.snippets import FAMILY_WEIGHTS
+
+Floats = npt.NDArray[np.float64]
+
+# Planted severities from where on a listener would call a recording's flaws "some", and "much".
+SOME_PLANTED, MUCH_PLANTED = 0.15, 0.6
+# Shares of the recordings called at least so that must have been planted so, or the word is not said.
+_SURE_OF_SOME, _SURE_OF_MUCH = 0.7, 0.5
+_FEWEST_CALLED = 15
+_N_KNOTS = 12
+# Above every severity that a scale can give: a word that is never said.
+_NEVER = 100.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """One version of an excerpt: what was told, and what was planted.
+
+    Attributes
+    ----------
+    piece, excerpt : whose version it is; excerpts are numbered over all shards
+    score : by the judge
+    severity : planted, of all families together
+    told, planted : (F, N) log(1 + severity) by the network, and severity, over the timeline
+    """
+
+    piece: str
+    excerpt: int
+    score: float
+    severity: float
+    told: Floats
+    planted: Floats
+
+
+def listen(judge: Judge, shards: Sequence[Shard]) -> list[Told]:
+    """Run the judge over every version that is long enough."""
+    found: list[Told] = []
+    for shard in shards:
+        first = 1 + max((each.excerpt for each in found), default=-1)
+        found += _listen(judge, shard, first)
+    return found
+
+
+def halves(told: Iterable[Told]) -> tuple[list[Told], list[Told]]:
+    """Versions to fit scales to, and versions of other pieces to measure with."""
+    parts: tuple[list[Told], list[Told]] = ([], [])
+    for each in told:
+        parts[hashlib.sha256(f"diagnosis {each.piece}".encode()).digest()[0] % 2].append(each)
+    return parts
+
+
+def fit(told: Sequence[Told]) -> dict[str, FamilyScale]:
+    """A scale for each family, in the order of FAMILIES.
+
+    The severity is what was planted on average where the network told so much, made monotone. A recording is called
+    "some" or "much" from the least severity at which that is right often enough.
+    """
+    return {family: _fit_family(told, row) for row, family in enumerate(FAMILIES)}
+
+
+def recording_severities(told: Sequence[Told], scale: FamilyScale, row: int) -> Floats:
+    """Mean severity over the timeline of each version, (V,), as the service tells it."""
+    return np.array([scale.severity(each.told[row]).mean() for each in told])
+
+
+def planted_severities(told: Sequence[Told], row: int) -> Floats:
+    """The same as planted."""
+    return np.array([each.planted[row].mean() for each in told])
+
+
+def recovery(told: Sequence[Told], scales: dict[str, FamilyScale]) -> dict[str, float]:
+    """Spearman's rank correlation of told and planted severity over recordings, for each family."""
+    return {
+        family: float(
+            stats.spearmanr(
+                recording_severities(told, scale, FAMILIES.index(family)),
+                planted_severities(told, FAMILIES.index(family)),
+            ).statistic
+        )
+        for family, scale in scales.items()
+    }
+
+
+def _listen(judge: Judge, shard: Shard, first_excerpt: int) -> Iterator[Told]:
+    features = judge.manifest.features
+    frames_per_label = round(LABEL_STEP_S * features.frames_per_s)
+    for index, (frames, damage) in enumerate(snippets.versions(shard)):
+        if len(frames) < judge.manifest.segments.snippet_frames(features):
+            continue
+        heard = judge.hear_features(frames.astype(np.float32), _unnamed(len(frames) / features.frames_per_s))
+        planted = np.repeat(damage.astype(np.float64), frames_per_label, axis=0)[: len(frames)].T
+        yield Told(
+            piece=str(shard.pieces[index]),
+            excerpt=first_excerpt + int(shard.excerpt[index]),
+            score=heard.score,
+            severity=float(shard.severity[index]),
+            told=heard.on_timeline(heard.local_flaws),
+            planted=heard.on_timeline(planted) / FAMILY_WEIGHTS[:, None],
+        )
+
+
+def _unnamed(duration_s: float) -> RecordingFacts:
+    """Facts about features that never were a file."""
+    return RecordingFacts(
+        duration_s=duration_s, played_from_s=0.0, played_to_s=duration_s, codec="", sample_rate=0, channels=1
+    )
+
+
+def _fit_family(told: Sequence[Told], row: int) -> FamilyScale:
+    told_knots, severity_knots = _knots(
+        np.concatenate([each.told[row] for each in told]), np.concatenate([each.planted[row] for each in told])
+    )
+    scale = FamilyScale(told_knots=told_knots, severity_knots=severity_knots, some_from=_NEVER, much_from=2 * _NEVER)
+    said, planted = recording_severities(told, scale, row), planted_severities(told, row)
+    some_from = _least_sure(said, planted >= SOME_PLANTED, _SURE_OF_SOME)
+    much_from = max(_least_sure(said, planted >= MUCH_PLANTED, _SURE_OF_MUCH), 1.01 * some_from)
+    return FamilyScale(told_knots=told_knots, severity_knots=severity_knots, some_from=some_from, much_from=much_from)
+
+
+def _knots(told: Floats, planted: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Means of equally many stretches, the planted ones made never to fall (isotonic regression)."""
+    parts = np.array_split(np.argsort(told, kind="stable"), min(_N_KNOTS, len(told)))
+    x = np.array([told[part].mean() for part in parts])
+    y = optimize.isotonic_regression([planted[part].mean() for part in parts]).x
+    kept = np.append(True, np.diff(x) > 1e-9)
+    return tuple(x[kept].tolist()), tuple(y[kept].tolist())
+
+
+def _least_sure(said: Floats, so: npt.NDArray[np.bool_], share: float) -> float:
+    """The least severity such that of the recordings from there on at least `share` were planted so."""
+    order = np.argsort(-said, kind="stable")
+    right = np.cumsum(so[order]) / np.arange(1, len(order) + 1)
+    sure = np.flatnonzero((right >= share) & (np.arange(1, len(order) + 1) >= _FEWEST_CALLED))
+    return max(float(said[order[sure[-1]]]), 1e-3) if len(sure) else _NEVER
