@@ -6,7 +6,7 @@ import torch
 
 from training.ladder import Shard
 from training.skill_ladder import FAMILIES
-from training.snippets import FAMILY_WEIGHTS, Batch, LadderBatches
+from training.snippets import FAMILY_WEIGHTS, Batch, LadderBatches, SamplingConfig
 
 FRAMES_PER_S = 50.0
 FRAMES_PER_LABEL = 25
@@ -101,14 +101,12 @@ def test_an_emphasis_weighs_its_family_in_the_severities_and_leaves_the_damage()
     torch.testing.assert_close(heavy.version_severity, share * plain.version_severity)
 
 
-def test_half_of_the_excerpts_are_cut_at_the_same_relative_place() -> None:
-    aligned = []
-    for seed in range(60):
+def test_versions_of_an_excerpt_are_cut_at_the_same_relative_place() -> None:
+    for seed in range(20):
         batch = draw(seed)
         span = np.array(LENGTHS)[batch.snippets[:, 0, 0].int().numpy()] - SNIPPET
-        place = batch.snippets[:, 0, 1].numpy() / span
-        aligned += (np.abs(np.diff(place.reshape(3, 2))) < 0.01).ravel().tolist()
-    assert 0.35 < np.mean(aligned) < 0.65
+        place = (batch.snippets[:, 0, 1].numpy() / span).reshape(3, 2)
+        np.testing.assert_allclose(place[:, 0], place[:, 1], atol=0.02)
 
 
 def test_the_same_seed_draws_the_same_batches_each_time_it_is_asked() -> None:
@@ -129,3 +127,47 @@ def test_more_versions_than_there_are_come_twice() -> None:
 def test_more_excerpts_than_there_are_is_refused() -> None:
     with pytest.raises(ValueError, match="larger sample than population"):
         batches(n_excerpts=4).draw(np.random.default_rng(0))
+
+
+def several(kind: str, seed: int) -> Batch:
+    sampling = SamplingConfig(kind=kind, n_snippets=3)  # type: ignore[arg-type]
+    source = LadderBatches(
+        SHARDS, snippet_frames=SNIPPET, frames_per_s=FRAMES_PER_S, n_excerpts=3, n_versions=2, seed=0, sampling=sampling
+    )
+    return source.draw(np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("kind", ["sparse", "dense"])
+def test_the_snippets_of_a_version_come_in_a_row_and_their_severity_is_their_mean(kind: str) -> None:
+    batch = several(kind, 0)
+    versions = batch.snippets[:, 0, 0].reshape(6, 3)
+    assert torch.equal(versions, versions[:, :1].expand(6, 3))
+    assert batch.damage.shape == (18, len(FAMILIES), N_LABELS)
+    assert batch.severity.shape == batch.version_severity.shape == batch.excerpt.shape == (6,)
+    weighted = batch.damage * torch.from_numpy(FAMILY_WEIGHTS)[None, :, None]
+    torch.testing.assert_close(weighted.sum(dim=1).mean(dim=1).view(6, 3).mean(dim=1), batch.severity)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_sparse_sampling_draws_one_snippet_from_each_equal_segment(seed: int) -> None:
+    batch = several("sparse", seed)
+    span = np.array(LENGTHS)[batch.snippets[:, 0, 0].int().numpy()] - SNIPPET
+    place = (batch.snippets[:, 0, 1].numpy() / span).reshape(6, 3)
+    for k in range(3):
+        assert (place[:, k] >= k / 3 - 0.01).all() and (place[:, k] <= (k + 1) / 3 + 0.01).all()
+
+
+def test_dense_sampling_draws_from_anywhere() -> None:
+    span = np.array(LENGTHS) - SNIPPET
+    first = np.concatenate(
+        [
+            (batch.snippets[:, 0, 1].numpy() / span[batch.snippets[:, 0, 0].int().numpy()]).reshape(6, 3)[:, 0]
+            for batch in (several("dense", seed) for seed in range(10))
+        ]
+    )
+    assert first.min() < 0.2 and first.max() > 0.8
+
+
+def test_no_snippet_of_a_version_is_refused() -> None:
+    with pytest.raises(ValueError, match="n_snippets is 0; it must be 1 or more"):
+        SamplingConfig(n_snippets=0)
