@@ -61,10 +61,11 @@ class HttpRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class HttpAnswer:
-    """What is sent back."""
+    """What is sent back; the body is base64 of the bytes where it says so."""
 
     status: int
     body: str
+    is_base64: bool = False
     content_type: str = JSON_TYPE
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -86,7 +87,7 @@ class HttpAnswer:
                 **self.headers,
             },
             "body": self.body if with_body else "",
-            "isBase64Encoded": False,
+            "isBase64Encoded": self.is_base64 and with_body,
         }
 
 

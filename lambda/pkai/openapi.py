@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from pkai import __version__, contract, uploads
+from pkai import __version__, contract, page, uploads
 from pkai.contract import ErrorAnswer
 from pkai.gateway import JSON_TYPE
 from pkai.routes import ROUTES, QueryParameter, Route
@@ -24,6 +24,8 @@ _SAID_OF_ERRORS = {
     503: "the storage failed; a later try may not",
 }
 _ALWAYS = (405, 500, 501, 503)
+# Kinds of answers that have no schema of their own: any object, the page, a file of the page.
+_UNNAMED = (dict, str, bytes)
 
 
 @lru_cache(maxsize=1)
@@ -47,9 +49,7 @@ def document() -> dict[str, Any]:
 
 def _schemas() -> tuple[dict[Any, Any], dict[str, Any]]:
     requests = [(route.request, "validation") for route in ROUTES if route.request]
-    answers = [
-        (kind, "serialization") for route in ROUTES for kind in route.answers.values() if kind not in (dict, str)
-    ]
+    answers = [(kind, "serialization") for route in ROUTES for kind in route.answers.values() if kind not in _UNNAMED]
     kinds: dict[Any, Any] = dict([*requests, *answers, (ErrorAnswer, "serialization")])
     made, definitions = TypeAdapter.json_schemas(
         [(kind, mode, TypeAdapter(kind)) for kind, mode in kinds.items()], ref_template=_REF
@@ -69,6 +69,8 @@ def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
     parameters = [_query(parameter) for parameter in route.query]
     if "{id}" in route.path:
         parameters.append(_id())
+    if "{file}" in route.path:
+        parameters.append(_file())
     if parameters:
         operation["parameters"] = parameters
     if route.request:
@@ -82,6 +84,12 @@ def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
 def _answer(status: int, kind: Any, names: dict[Any, Any]) -> dict[str, Any]:
     if kind is str:
         return {"description": "the page", "content": {"text/html": {"schema": {"type": "string"}}}}
+    if kind is bytes:
+        file = {"schema": {"type": "string"}}
+        return {
+            "description": "the file",
+            "content": {type_.partition(";")[0]: file for type_ in page.CONTENT_TYPES.values()},
+        }
     schema = {"type": "object"} if kind is dict else names[kind]
     described: dict[str, Any] = {"description": "what was asked for", "content": {JSON_TYPE: {"schema": schema}}}
     if status == 202:
@@ -104,6 +112,16 @@ def _query(parameter: QueryParameter) -> dict[str, Any]:
         "required": False,
         "description": parameter.description,
         "schema": {"type": "array", "items": name} if parameter.repeated else name,
+    }
+
+
+def _file() -> dict[str, Any]:
+    return {
+        "name": "file",
+        "in": "path",
+        "required": True,
+        "description": "as the page names it",
+        "schema": {"type": "string"},
     }
 
 

@@ -8,19 +8,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from pkai import contract, uploads
+from pkai import contract, page, uploads
 from pkai.assessment import Assessment, PairAssessment
 from pkai.errors import MethodNotAllowed, RequestError, RouteNotFound, UnsupportedMediaType
 from pkai.gateway import JSON_TYPE, HttpAnswer, HttpRequest
 from pkai.service import Service
 
-# The page is a part of the service only where its file is there.
-PAGE = Path(__file__).resolve().parents[1] / "page" / "index.html"
 RETRY_AFTER_S = 2
 _Answering = Callable[[Service, HttpRequest, dict[str, str]], HttpAnswer]
 
@@ -40,7 +37,7 @@ class Route:
 
     Attributes
     ----------
-    path : may hold one `{id}`
+    path : may hold one name in braces, such as `{id}`
     answering : makes the answer
     answers : status -> what is answered with it, where it is no error
     errors : statuses of the errors that the asker can mend; 5xx and unknown paths go without saying
@@ -63,7 +60,7 @@ class Route:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """What a path must match as a whole."""
-        return re.compile(re.escape(self.path).replace(r"\{id\}", "(?P<id>[^/]+)"))
+        return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path)))
 
     def refuse_unknown_query(self, request: HttpRequest) -> None:
         """Refuse a misspelt parameter instead of passing over it."""
@@ -166,14 +163,27 @@ def _openapi(*_: object) -> HttpAnswer:
     return HttpAnswer.of(openapi.document())
 
 
-def _page(*_: object) -> HttpAnswer:
-    return HttpAnswer(status=200, body=_page_text(), content_type="text/html; charset=utf-8")
+def _page(service: Service, request: HttpRequest, _: dict[str, str]) -> HttpAnswer:
+    if page.is_there():
+        return _page_file(service, request, "index.html")
+    return HttpAnswer(status=200, body=_routes_as_page(), content_type="text/html; charset=utf-8")
+
+
+def _page_config(service: Service, request: HttpRequest, _: dict[str, str]) -> HttpAnswer:
+    return _page_file(service, request, "config.json")
+
+
+def _page_asset(service: Service, request: HttpRequest, named: dict[str, str]) -> HttpAnswer:
+    return _page_file(service, request, page.ASSETS + named["file"])
+
+
+def _page_file(service: Service, request: HttpRequest, name: str) -> HttpAnswer:
+    accepted = request.headers.get("accept-encoding", "")
+    return page.answer(name, accept_encoding=accepted, upload_origin=service.settings.upload_origin)
 
 
 @lru_cache(maxsize=1)
-def _page_text() -> str:
-    if PAGE.is_file():
-        return PAGE.read_text(encoding="utf-8")
+def _routes_as_page() -> str:
     routes = "".join(f"<li><code>{route.method} {route.path}</code> {route.summary}</li>" for route in ROUTES)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>P-KAI</title><h1>P-KAI</h1>'
@@ -273,5 +283,23 @@ ROUTES = (
         answering=_page,
         answers={200: str},
         errors=(400,),
+    ),
+    Route(
+        method="GET",
+        path="/config.json",
+        name="pageConfig",
+        summary="How the page is set up.",
+        answering=_page_config,
+        answers={200: dict},
+        errors=(400, 404),
+    ),
+    Route(
+        method="GET",
+        path="/assets/{file}",
+        name="pageAsset",
+        summary="A file of the page.",
+        answering=_page_asset,
+        answers={200: bytes},
+        errors=(400, 404),
     ),
 )

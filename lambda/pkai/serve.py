@@ -137,7 +137,8 @@ class _Connection(BaseHTTPRequestHandler):
                 answer = self.server.answering(event)
         else:
             answer = self.server.answering(event)
-        self._send(answer["statusCode"], answer["headers"], answer["body"].encode())
+        content = base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode()
+        self._send(answer["statusCode"], answer["headers"], content)
 
     def _receive(self, body: bytes) -> None:
         assert self.server.folder is not None  # noqa: S101

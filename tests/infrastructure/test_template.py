@@ -1,6 +1,7 @@
 """What template.yaml and infra/ must hold, read from what CloudFormation gets."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ CONTRACT = {
     "GET /v1/health",
     "GET /openapi.json",
     "GET /",
+    "GET /config.json",
+    "GET /assets/{file}",
 }
 # These know no resource, says AWS's service authorization reference: only "*" allows them.
 WITHOUT_RESOURCE = {
@@ -211,6 +214,18 @@ def test_further_buckets_are_read_only_and_only_those_named() -> None:
     assert resources["Judge"]["Properties"]["Environment"]["Variables"]["PKAI_BUCKETS"] == "first,second"
 
 
+def test_references_elsewhere_are_read_and_only_they() -> None:
+    assert "ReadReferences" not in resolved(TEMPLATE)
+    resources = resolved(TEMPLATE, References="s3://our-references/school/references.json")
+    objects, bucket = resources["ReadReferences"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (objects["Action"], bucket["Action"]) == ("s3:GetObject", "s3:ListBucket")
+    text, place = objects["Resource"]["Fn::Sub"]
+    assert text == "arn:${AWS::Partition}:s3:::${Place}"
+    assert place["Place"] == {"Fn::Join": ["", {"Fn::Split": ["s3://", "s3://our-references/school/references.json"]}]}
+    told = resources["Judge"]["Properties"]["Environment"]["Variables"]["PKAI_REFERENCES"]
+    assert told == "s3://our-references/school/references.json"
+
+
 def test_the_environment_is_what_the_settings_read(stack: dict[str, dict[str, Any]]) -> None:
     variables = stack["Judge"]["Properties"]["Environment"]["Variables"]
     assert {name for name in variables if name.startswith("PKAI_")} == {
@@ -220,6 +235,7 @@ def test_the_environment_is_what_the_settings_read(stack: dict[str, dict[str, An
         "PKAI_BUCKETS",
         "PKAI_UPLOADS_BUCKET",
         "PKAI_RESULTS_BUCKET",
+        "PKAI_REFERENCES",
     }
     for kind in ("Uploads", "Results"):
         assert variables[f"PKAI_{kind.upper()}_BUCKET"] == stack[kind]["Properties"]["BucketName"]
@@ -294,12 +310,35 @@ def test_the_boundary_allows_all_that_the_roles_of_the_stack_ask() -> None:
 
 def test_the_page_loads_nothing_from_elsewhere_and_no_one_may_frame_it() -> None:
     headers = resolved(ROOT / "infra" / "page.yaml")["Headers"]["Properties"]["ResponseHeadersPolicyConfig"]
-    policy = headers["SecurityHeadersConfig"]["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
+    policy, _ = headers["SecurityHeadersConfig"]["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
     rules = dict(rule.strip().partition(" ")[::2] for rule in policy.split(";"))
     assert rules["default-src"] == rules["frame-ancestors"] == rules["base-uri"] == rules["form-action"] == "'none'"
     assert rules["script-src"] == rules["style-src"] == "'self'"
     assert "unsafe" not in policy
     assert "*" not in policy
+
+
+@pytest.mark.parametrize("signs_in", [False, True])
+def test_the_page_is_told_where_to_ask_and_how_to_sign_in(signs_in: bool) -> None:
+    sign_in = {"authorize": "https://login.example/authorize", "token": "https://login.example/token"}
+    parameters = {
+        "SignInAuthorizeUrl": sign_in["authorize"],
+        "SignInTokenUrl": sign_in["token"],
+        "SignInClientId": "page",
+    }
+    stack = resolved(ROOT / "infra" / "page.yaml", **(parameters if signs_in else {}))
+    code, names = stack["Config"]["Properties"]["FunctionCode"]["Fn::Sub"]
+    (told,) = re.findall(r"data: '(.*)'", code)
+    how = names["SignIn"] if isinstance(names["SignIn"], str) else names["SignIn"]["Fn::Sub"]
+    filled = told.replace("${SignIn}", how).replace("${ApiOrigin}", "https://api.example")
+    for name, value in {**parameters, "SignInScope": "openid"}.items():
+        filled = filled.replace(f"${{{name}}}", value)
+    asked = {**sign_in, "client_id": "page", "scope": "openid"} if signs_in else None
+    assert json.loads(filled) == {"api": "https://api.example", "sign_in": asked}
+    _, sources = stack["Headers"]["Properties"]["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"][
+        "ContentSecurityPolicy"
+    ]["ContentSecurityPolicy"]["Fn::Sub"]
+    assert bool(sources["SignIn"]) == signs_in
 
 
 def _denies_plain_http(policy: list[dict[str, Any]], *, n_resources: int) -> None:

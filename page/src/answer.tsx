@@ -1,0 +1,125 @@
+// What was said of one take.
+
+import type { JSX } from "preact";
+import { useContext, useEffect, useRef } from "preact/hooks";
+import { scaleOf } from "./colours";
+import type { Assessment, Passage } from "./contract";
+import type { Desk } from "./desk";
+import { Dial } from "./dial";
+import { Ladder } from "./ladder";
+import { useDark } from "./scheme";
+import type { Take } from "./takes";
+import { type Player, Waveform } from "./waveform";
+import { minutes, pieceName, points, Spoken, useWords, when } from "./words/words";
+
+export function useTakeName(): (take: Take) => string {
+  const words = useWords();
+  const language = useContext(Spoken);
+  return (take) => (take.recorded ? words.recordedName(when(language, take.at)) : take.name);
+}
+
+export function Answer({ desk, take }: { desk: Desk; take: Take }): JSX.Element {
+  const words = useWords();
+  const nameOf = useTakeName();
+  const heading = useRef<HTMLHeadingElement>(null);
+  const player = useRef<Player>(null);
+  useEffect(() => heading.current?.focus(), [take.id]);
+  const assessment = take.assessment!;
+  return (
+    <article class="answer" aria-labelledby="answer">
+      <header class="answer-head">
+        <button type="button" class="quiet back" onClick={desk.toStage}>{words.back}</button>
+        <h1 id="answer" ref={heading} tabIndex={-1}>{nameOf(take)}</h1>
+        <p class="hint">{pieceTold(assessment, words)}</p>
+      </header>
+      <div class="answer-sum">
+        <Dial assessment={assessment} />
+        {assessment.rank.of > 0 && <p class="beaten">{words.beaten(assessment.rank.better_than, assessment.rank.of)}</p>}
+        {assessment.warnings.map((notice) => (
+          <p key={notice.code} class="hint warn">{words.warnings[notice.code] ?? notice.message}</p>
+        ))}
+        <button type="button" class="action" onClick={() => void desk.record()}>{words.again}</button>
+      </div>
+      <div class="answer-parts">
+        <OverTime take={take} player={player} />
+        <Passages assessment={assessment} onHear={take.audio ? (p) => player.current?.hear(p.start_s, p.end_s) : null} />
+        <Ladder assessment={assessment} />
+        <p class="hint judged">{words.judgedBy(assessment.model.name.toUpperCase(), assessment.model.version)}</p>
+      </div>
+    </article>
+  );
+}
+
+function pieceTold(assessment: Assessment, words: ReturnType<typeof useWords>): string {
+  const { piece } = assessment;
+  if (!piece) return "";
+  if (piece.name === null) return words.unknownPiece;
+  const reference = assessment.comparisons.find((one) => one.reference.piece === piece.name)?.reference;
+  const name = reference ? pieceName(words, piece.name, reference.title) : piece.name;
+  return piece.how === "recognised" ? words.recognised(name) : name;
+}
+
+export function OverTime({ take, player }: { take: Take; player?: { current: Player | null } }): JSX.Element {
+  const words = useWords();
+  const dark = useDark();
+  const assessment = take.assessment!;
+  const scale = scaleOf([assessment], dark);
+  return (
+    <section aria-labelledby="over-time">
+      <h2 id="over-time">{words.overTime}</h2>
+      {take.audio ? (
+        <>
+          <Waveform audio={take.audio} assessment={assessment} scale={scale} dark={dark} {...(player ? { player } : {})} />
+          <p class="hint">
+            {words.overTimeHint} <span class="attention-key" aria-hidden="true" /> {words.attention}
+          </p>
+        </>
+      ) : (
+        <p class="hint">{words.noAudio}</p>
+      )}
+    </section>
+  );
+}
+
+function Passages({
+  assessment,
+  onHear,
+}: {
+  assessment: Assessment;
+  onHear: ((passage: Passage) => void) | null;
+}): JSX.Element {
+  const words = useWords();
+  if (assessment.strongest.length + assessment.weakest.length === 0) return <></>;
+  const all = [
+    ...assessment.strongest.map((passage) => ({ passage, strong: true })),
+    ...assessment.weakest.map((passage) => ({ passage, strong: false })),
+  ];
+  return (
+    <section aria-labelledby="passages">
+      <h2 id="passages">{words.passages}</h2>
+      <ul class="passages">
+        {all.map(({ passage, strong }) => {
+          const from = minutes(passage.start_s);
+          const to = minutes(passage.end_s);
+          const apart = points(Math.abs(passage.rating - assessment.rating));
+          return (
+            <li key={passage.start_s} class={strong ? "strong" : "weak"}>
+              <span class="mark" aria-hidden="true">{strong ? "▲" : "▼"}</span>
+              <span>
+                <strong>{strong ? words.strongest(from, to) : words.weakest(from, to)}</strong>
+                <span class="hint">
+                  {strong ? words.above(points(passage.rating), apart) : words.below(points(passage.rating), apart)}
+                </span>
+              </span>
+              {onHear && (
+                <button type="button" class="play" aria-label={words.hear(from, to)} onClick={() => onHear(passage)}>
+                  <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M8 5v14l11-7z" /></svg>
+                </button>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,174 @@
+// What the page does, step by step: record or take a file, send it, show what was said of it, compare two takes.
+
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Api, MAX_DIRECT_BYTES, type Sending } from "./api";
+import type { Config } from "./config";
+import type { PairAssessment, Reference } from "./contract";
+import { Recorder } from "./recorder";
+import { Refusal } from "./refusal";
+import type { Session } from "./session";
+import type { Take, Takes } from "./takes";
+
+export const MIN_PLAYED_S = 8;
+export const MAX_PLAYED_S = 20 * 60;
+// Two recordings in base64, a third longer so, must fit into one request.
+const MAX_PAIR_BYTES = (MAX_DIRECT_BYTES * 3) / 4;
+
+export type Screen =
+  | { kind: "stage" }
+  | { kind: "recording"; recorder: Recorder }
+  | { kind: "sending"; progress: number | null; waiting: boolean; both: boolean }
+  | { kind: "answer"; take: Take }
+  | { kind: "pair"; takes: [Take, Take]; pair: PairAssessment | null };
+
+export interface Problem {
+  refusal: Refusal;
+  /** The take that is kept and can be sent again. */
+  take: Take | null;
+}
+
+export interface Desk {
+  screen: Screen;
+  problem: Problem | null;
+  references: Reference[];
+  takes: readonly Take[];
+  piece: string | null;
+  choosePiece: (piece: string | null) => void;
+  record: () => Promise<void>;
+  stop: () => Promise<void>;
+  discard: () => Promise<void>;
+  takeFile: (file: File) => Promise<void>;
+  send: (take: Take) => Promise<void>;
+  cancel: () => void;
+  open: (take: Take) => void;
+  compare: (first: Take, second: Take) => Promise<void>;
+  remove: (take: Take) => Promise<void>;
+  toStage: () => void;
+  dismiss: () => void;
+}
+
+export function useDesk(config: Config, session: Session, kept: Takes, firstProblem: Refusal | null): Desk {
+  const api = useMemo(() => new Api(config.api, () => session.token()), [config, session]);
+  const [screen, setScreen] = useState<Screen>({ kind: "stage" });
+  const [problem, setProblem] = useState<Problem | null>(firstProblem && { refusal: firstProblem, take: null });
+  const [takes, setTakes] = useState(kept.all());
+  const [references, setReferences] = useState<Reference[]>([]);
+  const [piece, choosePiece] = useState<string | null>(null);
+  const underWay = useRef<AbortController | null>(null);
+
+  useEffect(() => {
+    if (session.isNeeded) return;
+    api.references().then(setReferences, () => undefined); // without them there is no piece to choose, and that is all
+  }, [api, session.isSignedIn]);
+
+  const keep = async (take: Take): Promise<void> => {
+    await kept.put(take);
+    setTakes(kept.all());
+  };
+
+  const fail = (reason: unknown, take: Take | null): void => {
+    const refusal = Refusal.from(reason);
+    setScreen({ kind: "stage" });
+    if (refusal.code === "signed_out") session.forget();
+    if (refusal.code !== "cancelled") setProblem({ refusal, take: refusal.mayPass ? take : null });
+  };
+
+  const begin = (both: boolean): Sending => {
+    const controller = new AbortController();
+    underWay.current = controller;
+    const at = (progress: number | null, waiting: boolean) => {
+      if (!controller.signal.aborted) setScreen({ kind: "sending", progress, waiting, both });
+    };
+    setProblem(null);
+    at(0, false);
+    return {
+      onProgress: (part) => at(part, false),
+      onWait: () => at(null, true),
+      signal: controller.signal,
+    };
+  };
+
+  const send = async (take: Take): Promise<void> => {
+    if (!take.audio) return;
+    try {
+      const assessment = await api.assess(take.audio, take.name, take.piece, begin(false));
+      const judged = { ...take, assessment };
+      await keep(judged);
+      setScreen({ kind: "answer", take: judged });
+    } catch (reason) {
+      // What can never be judged is not kept; what may be taken later is.
+      const refusal = Refusal.from(reason);
+      if (refusal.mayPass || refusal.code === "cancelled") await keep(take);
+      else await kept.remove(take.id).then(() => setTakes(kept.all()));
+      fail(refusal, take);
+    }
+  };
+
+  const newTake = (audio: Blob, name: string, recorded: boolean): Take => ({
+    id: crypto.randomUUID(),
+    at: Date.now(),
+    name,
+    piece,
+    recorded,
+    audio,
+    assessment: null,
+  });
+
+  const record = async (): Promise<void> => {
+    setProblem(null);
+    try {
+      setScreen({ kind: "recording", recorder: await Recorder.begin() });
+    } catch (reason) {
+      fail(reason, null);
+    }
+  };
+
+  const stop = async (): Promise<void> => {
+    if (screen.kind !== "recording") return;
+    const played = screen.recorder.durationS;
+    const audio = await screen.recorder.end();
+    if (played < MIN_PLAYED_S) return fail(new Refusal("too_short"), null);
+    const suffix = audio.type.includes("mp4") ? "m4a" : audio.type.includes("ogg") ? "ogg" : "webm";
+    const take = newTake(audio, `take.${suffix}`, true);
+    await keep(take); // before anything can go wrong on the way
+    await send(take);
+  };
+
+  const discard = async (): Promise<void> => {
+    if (screen.kind === "recording") await screen.recorder.end();
+    setScreen({ kind: "stage" });
+  };
+
+  const takeFile = async (file: File): Promise<void> => {
+    setProblem(null);
+    const isOther = file.type !== "" && !/^(audio|video)\/|^application\/(ogg|octet-stream)$/.test(file.type);
+    if (isOther || file.size === 0) return fail(new Refusal("wrong_file"), null);
+    // Read at once: what a picker or a drop gave may be gone when it is sent again.
+    const audio = new Blob([await file.arrayBuffer()], { type: file.type });
+    await send(newTake(audio, file.name, false));
+  };
+
+  const compare = async (first: Take, second: Take): Promise<void> => {
+    const fits = first.audio && second.audio && first.audio.size + second.audio.size <= MAX_PAIR_BYTES;
+    if (!fits) return setScreen({ kind: "pair", takes: [first, second], pair: null });
+    try {
+      const pair = await api.compare(first.audio!, second.audio!, begin(true));
+      setScreen({ kind: "pair", takes: [first, second], pair });
+    } catch (reason) {
+      fail(reason, null);
+    }
+  };
+
+  const remove = async (take: Take): Promise<void> => {
+    await kept.remove(take.id);
+    setTakes(kept.all());
+  };
+
+  return {
+    screen, problem, references, takes, piece, choosePiece, record, stop, discard, takeFile, send, compare, remove,
+    cancel: () => underWay.current?.abort(),
+    open: (take) => (setProblem(null), setScreen({ kind: "answer", take })),
+    toStage: () => (setProblem(null), setScreen({ kind: "stage" })),
+    dismiss: () => setProblem(null),
+  };
+}

@@ -1,0 +1,86 @@
+// The microphone: a recording of what is played, and how loud and how high it is while it is played.
+
+import { Refusal } from "./refusal";
+
+const BITS_PER_SECOND = 96_000;
+const TYPES = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
+const LOWEST_DB = -60;
+const FFT_SIZE = 8192;
+
+const WAY_OF_NAME: Record<string, string> = {
+  NotAllowedError: "microphone_refused",
+  SecurityError: "microphone_refused",
+  NotFoundError: "no_microphone",
+  OverconstrainedError: "no_microphone",
+  NotReadableError: "microphone_busy",
+  AbortError: "microphone_busy",
+};
+
+export class Recorder {
+  private readonly parts: Blob[] = [];
+  private readonly samples: Float32Array<ArrayBuffer>;
+  readonly spectrum: Float32Array<ArrayBuffer>;
+  readonly startedAt = performance.now();
+
+  private constructor(
+    private readonly stream: MediaStream,
+    private readonly media: MediaRecorder,
+    private readonly context: AudioContext,
+    private readonly analyser: AnalyserNode,
+  ) {
+    this.samples = new Float32Array(2048);
+    this.spectrum = new Float32Array(analyser.frequencyBinCount);
+    media.ondataavailable = (event) => this.parts.push(event.data);
+    media.start(1000);
+  }
+
+  /** Ask for the microphone and begin. What browsers do to voices would spoil a piano, so it is switched off. */
+  static async begin(): Promise<Recorder> {
+    if (!navigator.mediaDevices?.getUserMedia || typeof MediaRecorder === "undefined") {
+      throw new Refusal("no_microphone");
+    }
+    const stream = await navigator.mediaDevices
+      .getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } })
+      .catch((reason: DOMException) => {
+        throw new Refusal(WAY_OF_NAME[reason.name] ?? "no_microphone", reason.message);
+      });
+    const context = new AudioContext();
+    const analyser = new AnalyserNode(context, { fftSize: FFT_SIZE, smoothingTimeConstant: 0.55 });
+    context.createMediaStreamSource(stream).connect(analyser);
+    const type = TYPES.find((known) => MediaRecorder.isTypeSupported(known));
+    const options = { audioBitsPerSecond: BITS_PER_SECOND, ...(type ? { mimeType: type } : {}) };
+    return new Recorder(stream, new MediaRecorder(stream, options), context, analyser);
+  }
+
+  get durationS(): number {
+    return (performance.now() - this.startedAt) / 1000;
+  }
+
+  get hzPerBin(): number {
+    return this.context.sampleRate / FFT_SIZE;
+  }
+
+  /** Loudness now, from 0, nothing, to 1, as loud as can be recorded. */
+  level(): number {
+    this.analyser.getFloatTimeDomainData(this.samples);
+    const power = this.samples.reduce((sum, sample) => sum + sample * sample, 0) / this.samples.length;
+    return Math.max(0, 1 - (10 * Math.log10(power + 1e-12)) / LOWEST_DB);
+  }
+
+  /** Fill `spectrum` with the decibels of each bin now. */
+  listen(): void {
+    this.analyser.getFloatFrequencyData(this.spectrum);
+  }
+
+  /** End it, let go of the microphone, and give what was recorded. */
+  end(): Promise<Blob> {
+    return new Promise((resolve) => {
+      this.media.onstop = () => {
+        this.stream.getTracks().forEach((track) => track.stop());
+        void this.context.close();
+        resolve(new Blob(this.parts, { type: this.media.mimeType.split(";")[0] || "audio/webm" }));
+      };
+      this.media.stop();
+    });
+  }
+}
