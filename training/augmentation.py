@@ -12,8 +12,10 @@ import torch.nn.functional as F
 import torchaudio
 from torch import Tensor
 
+from pkai.features import FeatureConfig
 from training.bounds import require
-from training.hearing import AUDIBLE_FLOOR
+from training.cepstrum import LOWEST_LOG_MEL, as_features, as_log_mel
+from training.ranker import AUDIBLE_FLOOR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,28 +43,38 @@ class Augmentation:
 _DB_PER_UNIT = 20.0
 
 
-def augmented(snippets: Tensor, how: Augmentation) -> Tensor:
+def augmented(snippets: Tensor, how: Augmentation, features: FeatureConfig | None = None) -> Tensor:
     """Change each snippet in its own way.
 
     Parameters
     ----------
-    snippets : (B, T, M) log-mel features
+    snippets : (B, T, n_features)
     how : how much
+    features : what the snippets are; log-mel if None. MFCC are changed as the log-mel frames that they describe
 
     Returns
     -------
-    (B, T, M)
+    (B, T, n_features)
     """
-    n, _, n_mels = snippets.shape
-    curve = torch.randn(n, 1, 5) * (how.equaliser_db / _DB_PER_UNIT)
+    if features is not None and features.kind == "mfcc":
+        frames = as_log_mel(snippets, features)
+        return as_features(_changed(frames, how, quietest=LOWEST_LOG_MEL), features)
+    return _changed(snippets, how, quietest=AUDIBLE_FLOOR)
+
+
+def _changed(frames: Tensor, how: Augmentation, *, quietest: float) -> Tensor:
+    """(B, T, M) log-mel frames, with a noise floor between `quietest` and `how.most_noise_db` above what is audible."""
+    n, _, n_mels = frames.shape
+    curve = torch.randn(n, 1, 5, device=frames.device) * (how.equaliser_db / _DB_PER_UNIT)
     gain = F.interpolate(curve, n_mels, mode="linear", align_corners=True)  # (B, 1, M)
-    floor = AUDIBLE_FLOOR + torch.rand(n, 1, 1) * (how.most_noise_db / _DB_PER_UNIT)
-    noisy = torch.maximum(snippets + gain, floor + 0.05 * torch.randn_like(snippets))
+    most = AUDIBLE_FLOOR + how.most_noise_db / _DB_PER_UNIT if how.most_noise_db else quietest
+    floor = quietest + torch.rand(n, 1, 1, device=frames.device) * (most - quietest)
+    noisy = torch.maximum(frames + gain, floor + 0.05 * torch.randn_like(frames))
     for_masks = noisy.transpose(1, 2).unsqueeze(1)  # (B, 1, M, T)
     masks = (
         torchaudio.transforms.FrequencyMasking(how.widest_frequency_mask, iid_masks=True),
         torchaudio.transforms.TimeMasking(how.widest_time_mask, iid_masks=True),
     )
     for mask in masks:
-        for_masks = mask(for_masks, mask_value=AUDIBLE_FLOOR)
+        for_masks = mask(for_masks, mask_value=quietest)
     return for_masks.squeeze(1).transpose(1, 2)

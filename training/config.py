@@ -13,7 +13,7 @@ from pkai.segments import SegmentConfig
 from training.augmentation import Augmentation
 from training.bounds import require
 from training.losses import LossConfig
-from training.networks import NetworkConfig
+from training.ranker import NetworkConfig
 from training.skill_ladder import FAMILIES
 from training.snippets import SamplingConfig
 
@@ -93,6 +93,10 @@ class RunConfig:
             raise ValueError(f"emphasis names no family {unknown[0]!r}; there are: {', '.join(FAMILIES)}")
         if min(self.emphasis.values(), default=0.0) < 0:
             raise ValueError(f"emphasis is {self.emphasis}; none may be negative")
+        if self.network.base == "resnet18" and self.loss.disparity:
+            raise ValueError(
+                f"loss.disparity is {self.loss.disparity}; resnet18 has no evidence over time, so it must be 0"
+            )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

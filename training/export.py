@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 from training.durable import replace_bytes
-from training.networks import PairwiseRanker
+from training.ranker import Ranker
 
 OPSET = 20
 WEIGHTS_FILE = "weights.npz"
@@ -38,7 +38,7 @@ class MeanOfNetworks(nn.Module):
     centres, spreads : of each network's scores on the calibration recordings
     """
 
-    def __init__(self, networks: list[PairwiseRanker], centres: list[float], spreads: list[float]) -> None:
+    def __init__(self, networks: Sequence[Ranker], centres: list[float], spreads: list[float]) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
         self.centres, self.spreads = centres, spreads

@@ -3,29 +3,29 @@
 import dataclasses
 import logging
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, IterableDataset
 
-from pkai.features import FeatureConfig
-from pkai.segments import SegmentConfig
-from training import ladder
+from training import ladder, networks
 from training.augmentation import augmented
 from training.config import RunConfig
-from training.losses import flaw_loss, pairwise_ranking_loss
-from training.networks import PairwiseRanker
+from training.networks import Ranker
+from training.objective import consensus, objective
 from training.skill_ladder import FAMILIES
 from training.snippets import Batch, LadderBatches
 
 logger = logging.getLogger(__name__)
-LAST_CHECKPOINT = "last.ckpt"
+LAST_CHECKPOINT, BEST_CHECKPOINT = "last.ckpt", "best.ckpt"
 
 
 class Fit(lightning.LightningModule):
@@ -40,21 +40,20 @@ class Fit(lightning.LightningModule):
         super().__init__()
         self.save_hyperparameters(dataclasses.asdict(run))
         self.how = run
-        self.network = PairwiseRanker(len(FAMILIES), run.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = networks.build(run.network, len(FAMILIES), run.features.kind)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = get_ema_multi_avg_fn(run.average_decay)  # type: ignore[no-untyped-call]
-        self.averaged = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
+        self.averaged = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True).requires_grad_(False)
+        self.finished = False
         self._validation: list[tuple[Tensor, Batch]] = []
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Loss of one batch."""
-        snippets = augmented(batch.snippets, self.how.augmentation)
-        score, _, told = self.network(snippets)
-        rank = pairwise_ranking_loss(
-            score.float(), self._severity(batch), self._pair_weights(batch.excerpt), indifference=self.how.indifference
-        )
-        flaws = flaw_loss(told.float(), batch.damage)
-        self.log_dict({"train/rank": rank, "train/flaws": flaws}, prog_bar=True)
-        return rank + self.how.flaw_weight * flaws
+        snippets = augmented(batch.snippets, self.how.augmentation, self.how.features)
+        total, terms = objective(self.network.hear(snippets), batch, self.how)
+        self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
+        self.log_dict({"train/loss": total.detach()}, prog_bar=True)
+        return total
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Step, then move the averaged weights along."""
@@ -64,14 +63,16 @@ class Fit(lightning.LightningModule):
     def validation_step(self, batch: Batch, _: int) -> None:
         """Score the snippets of pieces that training never hears, with the averaged weights."""
         with torch.autocast(self.device.type, enabled=False):  # bfloat16 would make near scores equal
-            self._validation.append((self.averaged.module(batch.snippets)[0], batch))
+            score = self.averaged.module(batch.snippets)[0]
+        self._validation.append((consensus(score, n_snippets=self.how.sampling.n_snippets), batch))
 
     def on_validation_epoch_end(self) -> None:
-        """Share of pairs of one excerpt that are ranked right: all, and those that differ clearly."""
+        """Share of pairs of one excerpt that are ranked right: those that differ audibly, and clearly."""
         right, gap = (torch.cat(part) for part in zip(*map(_pairs, self._validation), strict=True))
         self._validation.clear()
-        self.log("validation/accuracy", right[gap > 0.1].float().mean(), prog_bar=True)
-        self.log("validation/clear_accuracy", right[gap > 0.4].float().mean(), prog_bar=True)
+        shares = {"accuracy": right[gap > 0.1].float().mean(), "clear_accuracy": right[gap > 0.4].float().mean()}
+        # Every process validates with the same batches, so that all stop at the same step; the mean is for rounding.
+        self.log_dict({f"validation/{name}": share for name, share in shares.items()}, prog_bar=True, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         """AdamW with one warm-up and a cosine to zero."""
@@ -83,25 +84,21 @@ class Fit(lightning.LightningModule):
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _severity(self, batch: Batch) -> Tensor:
-        local = self.how.local_share
-        return local * batch.severity + (1 - local) * batch.version_severity
-
-    def _pair_weights(self, excerpt: Tensor) -> Tensor:
-        same = excerpt[:, None] == excerpt[None, :]
-        weight = torch.where(same, 1.0, self.how.across_pieces)
-        return weight.fill_diagonal_(0.0)
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Note whether there is anything left to train."""
+        checkpoint["finished"] = self.finished
 
 
-class _Repeated(IterableDataset[Batch]):
-    """The first batches of an endless source, the same in every epoch."""
+class _Drawn(IterableDataset[Batch]):
+    """Batches without end, other ones in every process; or the same few each time."""
 
-    def __init__(self, batches: LadderBatches, n_batches: int) -> None:
-        self.batches, self.n_batches = batches, n_batches
+    def __init__(self, batches: LadderBatches, *, only: int | None = None) -> None:
+        self.batches, self.only = batches, only
 
     def __iter__(self) -> Iterator[Batch]:
-        for _, batch in zip(range(self.n_batches), self.batches, strict=False):
-            yield batch
+        several = torch.distributed.is_available() and torch.distributed.is_initialized() and self.only is None
+        rng = np.random.default_rng([self.batches.seed, torch.distributed.get_rank() if several else 0])
+        return islice((self.batches.draw(rng) for _ in iter(int, 1)), self.only)
 
 
 def fit(run: RunConfig, ladder_folder: Path, out: Path) -> Path:
@@ -115,63 +112,121 @@ def fit(run: RunConfig, ladder_folder: Path, out: Path) -> Path:
 
     Returns
     -------
-    path of the last checkpoint
+    path of the checkpoint that ranked the validation pieces best
+
+    Raises
+    ------
+    ValueError
+        If `out` holds checkpoints of another run, or the shards other mel bands than the run hears.
     """
-    lightning.seed_everything(run.seed, verbose=False)
+    last, best = out / LAST_CHECKPOINT, out / BEST_CHECKPOINT
+    done, finished = _progress(run, last)
+    if finished:
+        logger.info("%s: all steps are done", last)
+        return best
+    lightning.seed_everything(run.seed + 7919 * done, verbose=False)
     module = Fit(run)
-    last = out / LAST_CHECKPOINT
-    done = torch.load(last, weights_only=True)["global_step"] if last.is_file() else 0
-    trainer = lightning.Trainer(
-        max_steps=run.n_steps,
-        accelerator="auto",
-        devices="auto",
-        precision="bf16-mixed",
-        gradient_clip_val=run.gradient_clip,
-        val_check_interval=run.validate_every,
-        check_val_every_n_epoch=None,
-        log_every_n_steps=10,
-        num_sanity_val_steps=0,
-        logger=TensorBoardLogger(out, name="", version="logs"),
-        callbacks=[
-            ModelCheckpoint(out, filename="step", every_n_train_steps=run.validate_every, save_last=True),
-            TQDMProgressBar(refresh_rate=10),
-        ],
-        enable_model_summary=False,
-    )
-    train = _batches(run, ladder.read(ladder_folder, "train"), seed=run.seed + 7919 * done)
-    validation = _Repeated(_batches(run, ladder.read(ladder_folder, "validation"), seed=0), run.validation_batches)
+    keeper = _keeper(run, out)
+    trainer = _trainer(run, out, keeper)
+    train = _Drawn(_batches(run, ladder.read(ladder_folder, "train"), seed=run.seed + 7919 * done))
+    held_out = _Drawn(_batches(run, ladder.read(ladder_folder, "validation"), seed=0), only=run.validation_batches)
+    validation = DataLoader(held_out, batch_size=None)
     trainer.fit(
         module,
         DataLoader(train, batch_size=None),
-        DataLoader(validation, batch_size=None),
+        validation,
         ckpt_path=str(last) if done else None,
         weights_only=True,
     )
-    trainer.save_checkpoint(last)
-    return last
+    if not trainer.interrupted:
+        module.finished = True
+        trainer.save_checkpoint(last)
+        _keep_last_if_best(trainer, module, validation, keeper, best)
+    return best
 
 
-def load_network(checkpoint: Path) -> tuple[PairwiseRanker, RunConfig]:
+def load_network(checkpoint: Path) -> tuple[Ranker, RunConfig]:
     """The averaged network of a checkpoint, ready to score, and how it was trained."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     run = RunConfig.from_dict(state["hyper_parameters"])
-    network = PairwiseRanker(len(FAMILIES), run.network)
+    network = networks.build(run.network, len(FAMILIES), run.features.kind)
     prefix = "averaged.module."
     weights = {k.removeprefix(prefix): v for k, v in state["state_dict"].items() if k.startswith(prefix)}
     network.load_state_dict(weights, strict=True)
     return network.eval(), run
 
 
+def _progress(run: RunConfig, last: Path) -> tuple[int, bool]:
+    """Steps done in an earlier call, and whether those were all."""
+    if not last.is_file():
+        return 0, False
+    state = torch.load(last, map_location="cpu", weights_only=True)
+    before, now = (dataclasses.asdict(each) for each in (RunConfig.from_dict(state["hyper_parameters"]), run))
+    changed = [name for name in now if now[name] != before[name]]
+    if changed:
+        raise ValueError(
+            f"{last} is of another run: it has {changed[0]} {before[changed[0]]!r} and not {now[changed[0]]!r}; "
+            "name another folder"
+        )
+    return state["global_step"], state.get("finished", False)
+
+
+def _keeper(run: RunConfig, out: Path) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        out,
+        filename=Path(BEST_CHECKPOINT).stem,
+        monitor=f"validation/{run.select_by}",
+        mode="max",
+        save_last=True,
+        enable_version_counter=False,
+    )
+
+
+def _trainer(run: RunConfig, out: Path, keeper: ModelCheckpoint) -> lightning.Trainer:
+    callbacks: list[Callback] = [keeper, TQDMProgressBar(refresh_rate=10)]
+    if run.patience is not None:
+        callbacks.append(EarlyStopping(f"validation/{run.select_by}", mode="max", patience=run.patience))
+    return lightning.Trainer(
+        max_steps=run.n_steps,
+        accelerator="auto",
+        devices="auto",
+        precision=run.precision,
+        deterministic="warn",
+        gradient_clip_val=run.gradient_clip,
+        accumulate_grad_batches=run.accumulate,
+        val_check_interval=run.validate_every * run.accumulate,
+        check_val_every_n_epoch=None,
+        log_every_n_steps=10,
+        num_sanity_val_steps=0,
+        logger=TensorBoardLogger(out, name="", version="logs"),
+        callbacks=callbacks,
+        enable_model_summary=False,
+    )
+
+
+def _keep_last_if_best(
+    trainer: lightning.Trainer, module: Fit, validation: DataLoader[Batch], keeper: ModelCheckpoint, best: Path
+) -> None:
+    """Validate once more where the last step was between two validations."""
+    if module.global_step % module.how.validate_every == 0:
+        return
+    before = keeper.best_model_score
+    trainer.validate(module, validation, verbose=False)
+    found = trainer.callback_metrics[f"validation/{module.how.select_by}"]
+    if before is None or found >= before:
+        trainer.save_checkpoint(best)
+
+
 def _batches(run: RunConfig, shards: list[ladder.Shard], *, seed: int) -> LadderBatches:
-    features, cut = FeatureConfig(), SegmentConfig()
     return LadderBatches(
         shards,
-        snippet_frames=cut.snippet_frames(features),
-        frames_per_s=features.frames_per_s,
+        snippet_frames=run.segments.snippet_frames(run.features),
+        features=run.features,
         n_excerpts=run.n_excerpts,
         n_versions=run.n_versions,
         seed=seed,
         emphasis=run.emphasis,
+        sampling=run.sampling,
     )
 
 

@@ -1,112 +1,131 @@
-"""The networks that score a snippet: 2-D convolutions over its features, pooled with attention over time.
+"""Our networks that score a snippet: PDR, and APR with its good and bad attention branches, both on one small trunk.
 
 References
 ----------
 Doughty, Damen, Mayol-Cuevas, Who's Better? Who's Best? Pairwise Deep Ranking for Skill Determination, CVPR 2018.
-Okabe, Koshinaka, Shinoda, Attentive Statistics Pooling, Interspeech 2018 (section 2.3).
+Attention Pairwise Ranking, MIRU 2020: Attention Branch Networks (Fukui et al., CVPR 2019) that rank by skill.
+Doughty, Mayol-Cuevas, Damen, The Pros and Cons: Rank-aware Temporal Attention for Skill Determination in Long Videos,
+CVPR 2019.
 
 Differences
 -----------
 PDR scores image frames and optical flow with two-stream networks pretrained on ImageNet; here one small network,
 trained from scratch, sees log-mel snippets, for nothing pretrained on pictures hears rhythm. The pooling over time adds
-the weighted spread and the maximum to the mean, since one stumble in an even passage must not average out. A second
-head predicts the severity of each family of flaws over time; it teaches the trunk what went wrong, and tells people.
+the weighted spread and the maximum to the mean, since one stumble in an even passage must not average out. Another
+head tells the severity of each family of flaws over time; it teaches the trunk what went wrong.
+
+APR attends to places of a picture, with a map scaled by the least and greatest value of the whole batch; here attention
+is over time, where playing is good or bad, and a softmax in each snippet, so that neighbours never change a score. Its
+two scores are ranked apart and never together; here their difference, which is what counts, is ranked as well.
+Evidence cannot be negative: if it could, a bad branch might be the good one with its sign turned.
 """
 
-from dataclasses import dataclass
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.originals import OriginalAttentionRanker, OriginalRanker
+from training.ranker import (
+    AUDIBLE_FLOOR,
+    Branch,
+    FeatureKind,
+    Heard,
+    NetworkConfig,
+    Ranker,
+    SmallRanker,
+    pooled,
+    score_head,
+)
 
-@dataclass(frozen=True, kw_only=True)
-class NetworkConfig:
-    """Size of a network.
-
-    Attributes
-    ----------
-    channels : of the five convolution blocks
-    hidden : channels of the layers over time
-    dropout : before the score
-    """
-
-    channels: tuple[int, int, int, int, int] = (16, 32, 48, 64, 96)
-    hidden: int = 128
-    dropout: float = 0.3
-
-
-# Features below this are raised to it: what lies 50 dB under the loud frames drowns in the noise of any real room, and
-# a rendering without noise must not sound like another instrument.
-AUDIBLE_FLOOR = -1.5
-# Strides over (time, frequency): 20 ms frames become 160 ms steps.
-_STRIDES = ((2, 2), (2, 2), (1, 2), (2, 2), (1, 2))
-# Of the layers over time: together they hear 4.6 s, enough for a phrase's pulse and the pause that breaks it.
-_DILATIONS = (1, 2, 4)
+__all__ = ["AUDIBLE_FLOOR", "AttentionPairwiseRanker", "NetworkConfig", "PairwiseRanker", "Ranker", "build"]
 
 
-class PairwiseRanker(nn.Module):
-    """PDR's scorer of one snippet, shared by both sides of a pair.
+class PairwiseRanker(SmallRanker):
+    """PDR: one score from statistics over time, weighted by attention.
 
     Parameters
     ----------
-    n_families : of flaws that the second head tells
+    n_families : of flaws that are told
     config : size
+    features : kind that it hears
     """
 
-    def __init__(self, n_families: int, config: NetworkConfig) -> None:
+    def __init__(self, n_families: int, config: NetworkConfig, features: FeatureKind = "log-mel") -> None:
+        super().__init__(n_families, config, features)
+        self.attend = nn.Sequential(nn.Conv1d(config.over_time, 32, 1), nn.Tanh(), nn.Conv1d(32, 1, 1))
+        self.score = score_head(config.over_time, config.dropout)
+
+    def hear(self, snippets: Tensor) -> Heard:
+        """Score, attention and flaws of (B, T, M) snippets."""
+        steps = self.steps(snippets)
+        attention = torch.softmax(self.attend(steps), dim=2)  # (B, 1, T')
+        score = self.score(pooled(steps, attention)).squeeze(1)
+        return Heard(score, attention.squeeze(1), self.flaws(steps))
+
+
+class AttentionPairwiseRanker(SmallRanker):
+    """APR: what shows skill less what shows the lack of it, each found by an attention branch of its own.
+
+    Parameters
+    ----------
+    n_families : of flaws that are told
+    config : size
+    features : kind that it hears
+    """
+
+    def __init__(self, n_families: int, config: NetworkConfig, features: FeatureKind = "log-mel") -> None:
+        super().__init__(n_families, config, features)
+        self.good = _AttentionBranch(config)
+        self.bad = _AttentionBranch(config)
+
+    def hear(self, snippets: Tensor) -> Heard:
+        """Score, attention, flaws and both branches of (B, T, M) snippets; attention is the mean of the branches'."""
+        steps = self.steps(snippets)
+        good, bad = self.good(steps), self.bad(steps)
+        return Heard(good.score - bad.score, (good.attention + bad.attention) / 2, self.flaws(steps), good, bad)
+
+
+class _AttentionBranch(nn.Module):
+    """An attention branch, which finds evidence, and the ranking branch that listens where it attends."""
+
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        blocks: list[nn.Module] = []
-        before = 1
-        for channels, stride in zip(config.channels, _STRIDES, strict=True):
-            blocks += [
-                nn.Conv2d(before, channels, 3, stride=stride, padding=1, bias=False),
-                nn.BatchNorm2d(channels),
-                nn.ReLU(inplace=True),
-            ]
-            before = channels
-        self.trunk = nn.Sequential(*blocks)
-        layers: list[nn.Module] = []
-        before *= 2  # mean and maximum over frequency
-        for dilation in _DILATIONS:
-            layers += [
-                nn.Conv1d(before, config.hidden, 5, padding=2 * dilation, dilation=dilation, bias=False),
-                nn.BatchNorm1d(config.hidden),
-                nn.ReLU(inplace=True),
-            ]
-            before = config.hidden
-        self.over_time = nn.Sequential(*layers)
-        self.attend = nn.Sequential(nn.Conv1d(config.hidden, 32, 1), nn.Tanh(), nn.Conv1d(32, 1, 1))
-        self.tell_flaws = nn.Conv1d(config.hidden, n_families, 1)
-        self.score = nn.Sequential(
-            nn.Dropout(config.dropout), nn.Linear(4 * config.hidden, 64), nn.ReLU(inplace=True), nn.Linear(64, 1)
+        hidden, narrow = config.over_time, max(config.over_time // 2, 1)
+        self.listen = nn.Sequential(
+            nn.Conv1d(hidden, narrow, 3, padding=1, bias=False), nn.BatchNorm1d(narrow), nn.ReLU(inplace=True)
+        )
+        self.attend = nn.Conv1d(narrow, 1, 1)
+        self.evidence = nn.Conv1d(narrow, 1, 1)
+        self.score = score_head(hidden, config.dropout)
+
+    def forward(self, steps: Tensor) -> Branch:
+        """(B, H, T') steps to what the branch says of them."""
+        heard = self.listen(steps)
+        attention = torch.softmax(self.attend(heard), dim=2)  # (B, 1, T')
+        evidence = F.softplus(self.evidence(heard))  # (B, 1, T')
+        return Branch(
+            score=cast(Tensor, self.score(pooled(steps, attention))).squeeze(1),
+            evidence=(evidence * attention).sum(dim=(1, 2)),
+            everywhere=evidence.mean(dim=(1, 2)),
+            attention=attention.squeeze(1),
         )
 
-    def forward(self, snippets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Score snippets and tell their flaws; what every network here offers.
 
-        Parameters
-        ----------
-        snippets : (B, T, M) features
+def build(config: NetworkConfig, n_families: int, features: FeatureKind = "log-mel") -> Ranker:
+    """The network that a configuration names, with weights drawn anew.
 
-        Returns
-        -------
-        score : (B,)
-        attention : (B, T') weights over time steps, each row adding up to 1
-        flaws : (B, F, T') log(1 + severity) of each family of flaws at each time step, not negative
-        """
-        steps = self._steps(snippets)
-        return (*self._pooled_score(steps), F.softplus(self.tell_flaws(steps)))
-
-    def _steps(self, snippets: Tensor) -> Tensor:
-        maps = self.trunk(snippets.clamp_min(AUDIBLE_FLOOR).unsqueeze(1))  # (B, C, T', M')
-        flat = torch.cat([maps.mean(dim=3), maps.amax(dim=3)], dim=1)  # (B, 2C, T')
-        return cast(Tensor, self.over_time(flat))  # (B, H, T')
-
-    def _pooled_score(self, steps: Tensor) -> tuple[Tensor, Tensor]:
-        attention = torch.softmax(self.attend(steps), dim=2)  # (B, 1, T')
-        mean = (steps * attention).sum(dim=2)
-        spread = torch.sqrt(((steps - mean.unsqueeze(2)) ** 2 * attention).sum(dim=2) + 1e-5)
-        pooled = torch.cat([mean, spread, steps.mean(dim=2), steps.amax(dim=2)], dim=1)  # (B, 4H)
-        return self.score(pooled).squeeze(1), attention.squeeze(1)
+    Parameters
+    ----------
+    config : which network
+    n_families : of flaws that it tells
+    features : kind that it hears
+    """
+    kinds: dict[tuple[str, bool], type[SmallRanker] | type[OriginalRanker]] = {
+        ("pdr", False): PairwiseRanker,
+        ("apr", False): AttentionPairwiseRanker,
+        ("pdr", True): OriginalRanker,
+        ("apr", True): OriginalAttentionRanker,
+    }
+    return kinds[config.kind, config.base == "resnet18"](n_families, config, features)

@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.hearing import Branch, FeatureKind, Heard, NetworkConfig, Ranker
+from training.ranker import Branch, FeatureKind, Heard, NetworkConfig, Ranker
 
 _SIDE = 224
 # Of the features before the last stage, for a picture of that side: time steps, and places along frequency.

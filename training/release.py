@@ -19,8 +19,8 @@ from training.calibrate import Rated
 from training.evaluate import Agreement
 from training.export import MeanOfNetworks
 from training.fit import load_network
-from training.networks import PairwiseRanker
 from training.playback import SETTINGS
+from training.ranker import Ranker
 from training.rated import RatedPerformance
 from training.skill_ladder import FAMILIES
 from training.snippets import LadderBatches
@@ -59,7 +59,7 @@ def release(
     """
     loaded = [load_network(checkpoint) for checkpoint in checkpoints]
     run = loaded[0][1]
-    features, cut = FeatureConfig(), SegmentConfig()
+    features, cut = run.features, run.segments
     network = _mean([network for network, _ in loaded], ladder_folder, features, cut)
     graph = export.to_onnx(network, features, cut)
 
@@ -117,14 +117,12 @@ def as_plain(agreement: Agreement) -> dict[str, Any]:
     return plain
 
 
-def _mean(
-    networks: list[PairwiseRanker], ladder_folder: Path, features: FeatureConfig, cut: SegmentConfig
-) -> MeanOfNetworks:
+def _mean(networks: list[Ranker], ladder_folder: Path, features: FeatureConfig, cut: SegmentConfig) -> MeanOfNetworks:
     """The networks as one, each standardised on snippets of pieces that none of them trained on."""
     batches = LadderBatches(
         ladder.read(ladder_folder, "validation"),
         snippet_frames=cut.snippet_frames(features),
-        frames_per_s=features.frames_per_s,
+        features=features,
         n_excerpts=16,
         n_versions=6,
         seed=0,

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from pkai.features import FeatureConfig
 from training.bounds import require
+from training.cepstrum import as_features
 from training.ladder import Shard
 from training.skill_ladder import FAMILIES, KINDS, LABEL_STEP_S
 
@@ -66,7 +68,7 @@ class LadderBatches(IterableDataset[Batch]):
     ----------
     shards : of the ladder
     snippet_frames : S
-    frames_per_s : of the features
+    features : made of the shards' log-mel frames
     n_excerpts, n_versions : in a batch; B is their product
     seed : of the draws
     emphasis : family -> factor of its share in the severity; 1 where none is given
@@ -78,7 +80,7 @@ class LadderBatches(IterableDataset[Batch]):
         shards: list[Shard],
         *,
         snippet_frames: int,
-        frames_per_s: float,
+        features: FeatureConfig,
         n_excerpts: int,
         n_versions: int,
         seed: int,
@@ -86,7 +88,10 @@ class LadderBatches(IterableDataset[Batch]):
         sampling: SamplingConfig | None = None,
     ) -> None:
         self.snippet_frames = snippet_frames
-        self.frames_per_label = LABEL_STEP_S * frames_per_s
+        if (n_mels := shards[0].frames.shape[1]) != features.n_mels:
+            raise ValueError(f"the shards have {n_mels} mel bands; features.n_mels is {features.n_mels}")
+        self.features = features
+        self.frames_per_label = LABEL_STEP_S * features.frames_per_s
         self.n_excerpts, self.n_versions = n_excerpts, n_versions
         self.seed = seed
         self.sampling = sampling or SamplingConfig()
@@ -121,7 +126,7 @@ class LadderBatches(IterableDataset[Batch]):
                 whole.append(self._severities[version])
         damage = np.stack([row[1] for row in rows]).astype(np.float32)  # (B K, L, F)
         return Batch(
-            torch.from_numpy(np.stack([row[0] for row in rows]).astype(np.float32)),
+            as_features(torch.from_numpy(np.stack([row[0] for row in rows]).astype(np.float32)), self.features),
             torch.from_numpy(np.ascontiguousarray((damage / FAMILY_WEIGHTS).transpose(0, 2, 1))),
             torch.from_numpy((damage * self._emphasis).sum(axis=2).mean(axis=1).reshape(-1, n_snippets).mean(axis=1)),
             torch.tensor(whole),

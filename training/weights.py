@@ -5,13 +5,16 @@ import hashlib
 import io
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 
 from pkai.errors import ModelContractError, ModelIntegrityError
+from training import networks
+from training.config import build
 from training.export import WEIGHTS_FILE, MeanOfNetworks
-from training.networks import NetworkConfig, PairwiseRanker
+from training.ranker import NetworkConfig, Ranker
 
 _ABOUT = "about"
 
@@ -27,7 +30,13 @@ def pack(mean: MeanOfNetworks, config: NetworkConfig) -> bytes:
     arrays: dict[str, np.ndarray] = {}
     for index, network in enumerate(mean.networks):
         arrays |= {f"{index}/{name}": tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
-    about = {"network": dataclasses.asdict(config), "centres": mean.centres, "spreads": mean.spreads}
+    features = cast(Ranker, mean.networks[0]).features
+    about = {
+        "network": dataclasses.asdict(config),
+        "features": features,
+        "centres": mean.centres,
+        "spreads": mean.spreads,
+    }
     archive = io.BytesIO()
     np.savez(archive, allow_pickle=False, **{_ABOUT: np.array(json.dumps(about))}, **arrays)
     return archive.getvalue()
@@ -60,7 +69,7 @@ def read(folder: Path) -> tuple[MeanOfNetworks, NetworkConfig]:
         )
     try:
         return _unpack(content)
-    except (RuntimeError, KeyError, TypeError) as err:
+    except (RuntimeError, KeyError, TypeError, ValueError) as err:
         raise ModelContractError(f"{path} is of another network than this version trains: {err}") from err
 
 
@@ -68,12 +77,12 @@ def _unpack(content: bytes) -> tuple[MeanOfNetworks, NetworkConfig]:
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = dict(archive)
     about = json.loads(str(arrays.pop(_ABOUT)))
-    config = NetworkConfig(**about["network"] | {"channels": tuple(about["network"]["channels"])})
-    networks = []
+    config = build(NetworkConfig, about["network"])
+    heard = []
     for index in range(len(about["centres"])):
         prefix = f"{index}/"
         state = {k.removeprefix(prefix): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(prefix)}
-        network = PairwiseRanker(len(state["tell_flaws.bias"]), config)
+        network = networks.build(config, len(state["tell_flaws.bias"]), about.get("features", "log-mel"))
         network.load_state_dict(state, strict=True)
-        networks.append(network.eval())
-    return MeanOfNetworks(networks, about["centres"], about["spreads"]).eval(), config
+        heard.append(network.eval())
+    return MeanOfNetworks(heard, about["centres"], about["spreads"]).eval(), config

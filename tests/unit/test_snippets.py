@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from pkai.features import FeatureConfig
 from training.ladder import Shard
 from training.skill_ladder import FAMILIES
 from training.snippets import FAMILY_WEIGHTS, Batch, LadderBatches, SamplingConfig
 
-FRAMES_PER_S = 50.0
+FEATURES = FeatureConfig(n_mels=2, n_mfcc=2)  # 50 frames per second
 FRAMES_PER_LABEL = 25
 SNIPPET = 100
 N_LABELS = SNIPPET // FRAMES_PER_LABEL
@@ -42,7 +43,7 @@ def batches(
     return LadderBatches(
         SHARDS,
         snippet_frames=SNIPPET,
-        frames_per_s=FRAMES_PER_S,
+        features=FEATURES,
         n_excerpts=n_excerpts,
         n_versions=n_versions,
         seed=seed,
@@ -132,7 +133,7 @@ def test_more_excerpts_than_there_are_is_refused() -> None:
 def several(kind: str, seed: int) -> Batch:
     sampling = SamplingConfig(kind=kind, n_snippets=3)  # type: ignore[arg-type]
     source = LadderBatches(
-        SHARDS, snippet_frames=SNIPPET, frames_per_s=FRAMES_PER_S, n_excerpts=3, n_versions=2, seed=0, sampling=sampling
+        SHARDS, snippet_frames=SNIPPET, features=FEATURES, n_excerpts=3, n_versions=2, seed=0, sampling=sampling
     )
     return source.draw(np.random.default_rng(seed))
 
@@ -171,3 +172,15 @@ def test_dense_sampling_draws_from_anywhere() -> None:
 def test_no_snippet_of_a_version_is_refused() -> None:
     with pytest.raises(ValueError, match="n_snippets is 0; it must be 1 or more"):
         SamplingConfig(n_snippets=0)
+
+
+def test_cepstra_are_those_of_the_frames() -> None:
+    config = FeatureConfig(kind="mfcc", n_mels=2, n_mfcc=1)
+    source = LadderBatches(SHARDS, snippet_frames=SNIPPET, features=config, n_excerpts=3, n_versions=2, seed=0)
+    found, frames = source.draw(np.random.default_rng(0)).snippets, draw(0).snippets
+    torch.testing.assert_close(found, frames.sum(dim=2, keepdim=True) / 2**0.5)
+
+
+def test_shards_with_other_mel_bands_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"the shards have 2 mel bands; features\.n_mels is 96"):
+        LadderBatches(SHARDS, snippet_frames=SNIPPET, features=FeatureConfig(), n_excerpts=3, n_versions=2, seed=0)
