@@ -3,6 +3,7 @@
 from pkai.assessment import (
     Assessment,
     Comparison,
+    Finding,
     ModelIdentity,
     Notice,
     Passage,
@@ -10,9 +11,11 @@ from pkai.assessment import (
     Rank,
     RecordingFacts,
     ReferenceIdentity,
+    Stretch,
     TimelinePoint,
 )
 from pkai.calibration import Outcome
+from pkai.diagnosis import FAMILIES
 
 RATINGS = (40.0, 42.0, 55.0, 61.0, 58.0, 35.0, 30.0, 44.0, 52.0, 49.0)
 
@@ -51,10 +54,32 @@ def assessment(
         ),
         strongest=(Passage(start_s=12.0, end_s=20.0, rating=61.2),),
         weakest=(Passage(start_s=20.0, end_s=28.0, rating=30.4),),
+        diagnosis=tuple(_finding(family, len(ratings), played_from_s) for family in FAMILIES),
         comparisons=chosen,
         rank=Rank(better_than=sum(c.outcome == "better" for c in chosen), of=len(chosen)),
         warnings=warnings,
     )
+
+
+def _finding(family: str, n_points: int, played_from_s: float) -> Finding:
+    """Much hesitation at the third point of the timeline, some bumpiness throughout, and nothing else."""
+    over_time = [0.0] * n_points
+    if family == "hesitation":
+        over_time[min(2, n_points - 1)] = 4.0
+        place = Stretch(start_s=played_from_s + 8.0, end_s=played_from_s + 12.0)
+        return Finding(
+            family=family, extent="much", severity=0.4, over_time=tuple(over_time), passages=(place,),
+            sentence="Hesitation: much. The playing often halts or starts again around 0:10: practise the bars before.",
+        )  # fmt: skip
+    if family == "dynamics":
+        return Finding(
+            family=family, extent="some", severity=0.5, over_time=(0.5,) * n_points, passages=(),
+            sentence="Dynamics: some. The loudness is a little bumpy or flat throughout: let the melody lead.",
+        )  # fmt: skip
+    return Finding(
+        family=family, extent="none", severity=0.0, over_time=tuple(over_time), passages=(),
+        sentence=f"{family.capitalize()}: nothing to mend.",
+    )  # fmt: skip
 
 
 def comparison(name: str, rating: float, *, own_rating: float = 47.6, title: str | None = None) -> Comparison:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pkai.calibration import Outcome
+from pkai.diagnosis import Extent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,36 @@ class Passage:
     start_s: float
     end_s: float
     rating: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """A part of the recording."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What was heard of one family of flaws.
+
+    Attributes
+    ----------
+    family : timing, tempo, notes, dynamics, articulation, pedal or hesitation
+    extent : how much of it, in a word
+    severity : mean over the recording, not negative; 1 is what a struggling learner does
+    over_time : the same at each point of the timeline
+    passages : where it is worst, in order; none if there is none of it, or it is as bad everywhere
+    sentence : the same in a teacher's words, with times
+    """
+
+    family: str
+    extent: Extent
+    severity: float
+    over_time: tuple[float, ...]
+    passages: tuple[Stretch, ...]
+    sentence: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +143,7 @@ class Assessment:
     timeline: tuple[TimelinePoint, ...]
     strongest: tuple[Passage, ...]
     weakest: tuple[Passage, ...]
+    diagnosis: tuple[Finding, ...]
     comparisons: tuple[Comparison, ...]
     rank: Rank
     warnings: tuple[Notice, ...]

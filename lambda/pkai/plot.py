@@ -25,8 +25,8 @@ from pkai.assessment import Assessment, Comparison, PairAssessment
 from pkai.calibration import LEVELS
 from pkai.errors import RequestError
 from pkai.hearing import Hearing
-from pkai.report import Named, minutes, percent, verdict
-from pkai.terminal import fit
+from pkai.report import Named, percent, verdict
+from pkai.terminal import fit, minutes
 
 # Okabe and Ito's palette: told apart with any colour vision.
 _INK, _FAINT = "#222222", "#8a8a8a"

@@ -1,13 +1,16 @@
 """An assessment in words and bars, for people at a terminal. Every function gives lines; none writes."""
 
+import textwrap
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pkai.assessment import Assessment, Comparison, PairAssessment, Passage, ReferenceIdentity
-from pkai.terminal import Terminal, columns, fit, printable
+from pkai.assessment import Assessment, Comparison, Finding, PairAssessment, Passage, ReferenceIdentity
+from pkai.terminal import Terminal, columns, fit, minutes, printable
 
 _MARGIN = 13
+# What stands left of a chart: its scale.
+_AXIS = 5
 _CHART_ROWS = 3
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 # A calm recording drawn to its own extremes would look as uneven as a wild one.
@@ -19,6 +22,8 @@ _RUNGS_EACH_SIDE = 4
 _RANKING_COLUMNS = 43
 _MIN_RANKING_BAR, _MAX_RANKING_BAR = 5, 20
 _OUTCOME_WORDS = {"better": "better", "equivalent": "about equal", "worse": "not as good"}
+_MOST_ADVICE = 3
+_EXTENT_STYLES = {"none": "dim", "some": "yellow", "much": "red"}
 _OUTCOME_STYLES = {"better": "green", "equivalent": "yellow", "worse": "red"}
 
 
@@ -33,7 +38,15 @@ class Named:
 def assessment_lines(named: Named, terminal: Terminal) -> list[str]:
     """The whole answer about one recording."""
     assessment = named.assessment
-    blocks = [_rating_block, _timeline_block, _passages_block, _ladder_block, _warnings_block]
+    blocks = [
+        _rating_block,
+        _timeline_block,
+        _passages_block,
+        _flaws_block,
+        _advice_block,
+        _ladder_block,
+        _warnings_block,
+    ]
     lines = _heading(named.name, _facts(assessment), terminal)
     for block in blocks:
         lines += block(assessment, terminal)
@@ -45,7 +58,7 @@ def pair_lines(first: str, second: str, pair: PairAssessment, terminal: Terminal
     lines = [terminal.paint(printable(verdict(first, second, pair)), "bold"), ""]
     for name, assessment in ((first, pair.first), (second, pair.second)):
         lines += _heading(name, _facts(assessment), terminal)
-        for block in (_rating_block, _timeline_block, _passages_block, _warnings_block):
+        for block in (_rating_block, _timeline_block, _passages_block, _advice_block, _warnings_block):
             lines += block(assessment, terminal)
     return [terminal.spell(line.rstrip()) for line in lines]
 
@@ -93,12 +106,6 @@ def verdict(first: str, second: str, pair: PairAssessment) -> str:
     if pair.outcome == "better":
         return f"{first} is played better than {second} (chance: {percent(pair.p_better)})"
     return f"{second} is played better than {first} (chance: {percent(1 - pair.p_better)})"
-
-
-def minutes(time_s: float) -> str:
-    """A time as m:ss, rounded to the second."""
-    whole = round(time_s)
-    return f"{whole // 60}:{whole % 60:02d}"
 
 
 def percent(probability: float) -> str:
@@ -169,8 +176,7 @@ def _placed(marks: Iterable[tuple[int, str]], width: int) -> str:
 
 
 def _timeline_block(assessment: Assessment, terminal: Terminal) -> list[str]:
-    axis = 5
-    width = terminal.width - _MARGIN - axis
+    width = terminal.width - _MARGIN - _AXIS
     start_s, end_s = assessment.timeline[0].start_s, assessment.timeline[-1].end_s
     per_column = (end_s - start_s) / width
     ratings = list(_sampled(assessment, start_s, per_column, width))
@@ -182,17 +188,21 @@ def _timeline_block(assessment: Assessment, terminal: Terminal) -> list[str]:
     marks = _passage_marks(assessment, start_s, per_column, width, terminal)
     return [
         *_labelled("Over time", [*chart, "    └" + _tick_line(start_s, end_s, width)], terminal),
-        " " * (_MARGIN + axis) + _tick_labels(start_s, end_s, width),
-        *([" " * (_MARGIN + axis) + marks] if marks.strip() else []),
+        " " * (_MARGIN + _AXIS) + _tick_labels(start_s, end_s, width),
+        *([" " * (_MARGIN + _AXIS) + marks] if marks.strip() else []),
         "",
     ]
 
 
 def _sampled(assessment: Assessment, start_s: float, per_column: float, width: int) -> Iterator[float]:
     """Rating at the middle of each column of the chart."""
+    yield from (assessment.timeline[point].rating for point in _points(assessment, start_s, per_column, width))
+
+
+def _points(assessment: Assessment, start_s: float, per_column: float, width: int) -> Iterator[int]:
+    """Which point of the timeline lies at the middle of each column."""
     ends_s = [point.end_s for point in assessment.timeline[:-1]]
-    for column in range(width):
-        yield assessment.timeline[bisect_left(ends_s, start_s + (column + 0.5) * per_column)].rating
+    yield from (bisect_left(ends_s, start_s + (column + 0.5) * per_column) for column in range(width))
 
 
 def _chart_range(low: float, high: float) -> tuple[int, int]:
@@ -256,6 +266,31 @@ def _passage_list(passages: Sequence[Passage], mark: str, terminal: Terminal) ->
     texts = [f"{mark} {minutes(p.start_s)}–{minutes(p.end_s)}, rating {p.rating:.0f}" for p in passages]
     n_in_line = max(1, (terminal.width - _MARGIN) // 25)
     return ["   ".join(texts[i : i + n_in_line]) for i in range(0, len(texts), n_in_line)]
+
+
+def _flaws_block(assessment: Assessment, terminal: Terminal) -> list[str]:
+    """A row for each family of flaws, under the chart of ratings and on its time axis."""
+    width = terminal.width - _MARGIN - _AXIS
+    most = max(1.0, *(max(finding.over_time) for finding in assessment.diagnosis))
+    rows = [_flaw_row(assessment, finding, most, width, terminal) for finding in assessment.diagnosis]
+    return [*rows, ""]
+
+
+def _flaw_row(assessment: Assessment, finding: Finding, most: float, width: int, terminal: Terminal) -> str:
+    timeline = assessment.timeline
+    columns_at = _points(assessment, timeline[0].start_s, (timeline[-1].end_s - timeline[0].start_s) / width, width)
+    cells = "".join(_EIGHTHS[round(8 * finding.over_time[point] / most)] for point in columns_at)
+    label = terminal.paint(f"{finding.family:>{_MARGIN - 1}}", "dim")
+    return f"{label} {finding.extent} {terminal.paint(cells, _EXTENT_STYLES[finding.extent])}"
+
+
+def _advice_block(assessment: Assessment, terminal: Terminal) -> list[str]:
+    """What to practise, the worst first, and no more than a teacher would name at once."""
+    heard = sorted((finding for finding in assessment.diagnosis if finding.extent != "none"), key=lambda f: -f.severity)
+    sentences = [finding.sentence for finding in heard[:_MOST_ADVICE]] or ["nothing in particular stands out"]
+    width = terminal.width - _MARGIN
+    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, width, subsequent_indent="  ")]
+    return [*_labelled("Practise", lines, terminal), ""]
 
 
 def _ladder_block(assessment: Assessment, terminal: Terminal) -> list[str]:

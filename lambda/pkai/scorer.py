@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from pkai import artifact, audio, features, hearing, references, segments, selection
+from pkai import artifact, audio, features, findings, hearing, references, segments, selection
 from pkai.assessment import (
     Assessment,
     Comparison,
@@ -215,6 +215,7 @@ class Judge:
             timeline=timeline,
             strongest=strongest,
             weakest=weakest,
+            diagnosis=findings.findings(heard, self.manifest),
             comparisons=comparisons,
             rank=Rank(better_than=sum(c.outcome == "better" for c in comparisons), of=len(comparisons)),
             warnings=(*_warnings(heard), *chosen.notices),

@@ -52,6 +52,12 @@ class Terminal:
         return line.translate(_ASCII) if self.plain_ascii else line
 
 
+def minutes(time_s: float) -> str:
+    """A time as m:ss, rounded to the second."""
+    whole = round(time_s)
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
 def columns(text: str) -> int:
     """Columns that a text takes up: two for wide letters, none for accents that join the letter before."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -9,12 +9,14 @@ import pytest
 from pkai import contract
 from pkai.assessment import (
     Assessment,
+    Finding,
     ModelIdentity,
     Notice,
     Passage,
     PieceIdentity,
     Rank,
     RecordingFacts,
+    Stretch,
     TimelinePoint,
 )
 from pkai.errors import ModelContractError, RecordingTooShort, RequestError, RequestTooLarge
@@ -33,6 +35,16 @@ ASSESSMENT = Assessment(
     timeline=(TimelinePoint(start_s=0.0, end_s=9.0, rating=40.0, attention=1.0),),
     strongest=(),
     weakest=(Passage(start_s=0.0, end_s=8.0, rating=39.0),),
+    diagnosis=(
+        Finding(
+            family="hesitation",
+            extent="some",
+            severity=0.4,
+            over_time=(0.4,),
+            passages=(Stretch(start_s=0.0, end_s=9.0),),
+            sentence="Hesitation: some. The playing halts now and then around 0:04.",
+        ),
+    ),
     comparisons=(),
     rank=Rank(better_than=0, of=0),
     warnings=(Notice(code="short_recording", message="only 9 s were played"),),

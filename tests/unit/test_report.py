@@ -1,5 +1,6 @@
 """The report says what the assessment says, at any width, on any terminal."""
 
+import dataclasses
 import io
 import re
 
@@ -10,7 +11,7 @@ from pkai import report
 from pkai.assessment import Notice, PairAssessment
 from pkai.calibration import Outcome
 from pkai.report import Named
-from pkai.terminal import MAX_WIDTH, MIN_WIDTH, Terminal, columns, fit
+from pkai.terminal import MAX_WIDTH, MIN_WIDTH, Terminal, columns, fit, minutes
 
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 NAMED = Named(name="me.mp3", assessment=made_assessment.assessment())
@@ -103,6 +104,28 @@ def test_passages_are_told_with_their_times() -> None:
     assert "▼ 0:20–0:28, rating 30" in text()
 
 
+def test_each_family_of_flaws_has_a_row_on_the_time_axis_of_the_ratings() -> None:
+    lines = text().splitlines()
+    axis = next(line for line in lines if "└" in line)
+    row = next(line for line in lines if "hesitation much" in line)
+    assert len(row) <= len(axis)
+    at = row.index("█")
+    assert 0.19 <= (at - axis.index("┬")) / (len(axis) - axis.index("┬")) < 0.3, "the third of ten points"
+    assert next(line for line in lines if "pedal" in line).split() == ["pedal", "none"]
+
+
+def test_what_to_practise_is_told_the_worst_first_and_nothing_else() -> None:
+    shown = text()
+    assert shown.index("Dynamics: some.") < shown.index("Hesitation: much.")
+    assert "Pedal:" not in shown
+
+
+def test_a_recording_without_flaws_is_told_so() -> None:
+    clean = tuple(dataclasses.replace(f, extent="none") for f in NAMED.assessment.diagnosis)
+    named = Named(name="me.mp3", assessment=dataclasses.replace(NAMED.assessment, diagnosis=clean))
+    assert "Practise   nothing in particular stands out" in text(named)
+
+
 def test_one_stands_among_the_references_in_the_order_of_their_ratings() -> None:
     lines = text().splitlines()
     places = [next(i for i, line in enumerate(lines) if word in line) for word in ("-expert", "▸", "-beginner")]
@@ -156,7 +179,7 @@ def test_references_are_listed_piece_by_piece_the_best_first() -> None:
 
 @pytest.mark.parametrize(("time_s", "expected"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (1199.9, "20:00")])
 def test_times_are_minutes_and_seconds(time_s: float, expected: str) -> None:
-    assert report.minutes(time_s) == expected
+    assert minutes(time_s) == expected
 
 
 @pytest.mark.parametrize(("p", "expected"), [(0.0, "<1 %"), (0.01, "1 %"), (0.5, "50 %"), (1.0, ">99 %")])
