@@ -2,9 +2,6 @@
 
 The asker's errors are answered. The model's and the storage's propagate from direct and S3 events, so that Lambda's
 Errors metric, retries, alarms and dead letters see them; over HTTP they are answered with a status from 500 on.
-
-Traces are made by the runtime (`Tracing: Active` in the template): Powertools' Tracer would bring the X-Ray SDK into
-each cold start.
 """
 
 import json
@@ -17,6 +14,7 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+import tracing
 from pkai import contract, gateway, routes, triggers
 from pkai.errors import InternalError, MethodNotAllowed, PkaiError, RecordsFailed, StorageError
 from pkai.gateway import HttpAnswer, HttpRequest
@@ -92,13 +90,14 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     started = time.perf_counter()
     request_id = context.aws_request_id
     kind = _kind(event)
-    _begin_log(context, kind)
+    cold_start = _begin_log(context, kind)
     try:
-        if kind == "http":
-            return _answer_http(gateway.request_of(event), request_id)  # type: ignore[arg-type]  # `_kind` tells
-        if kind == "s3":
-            return _answer_s3(event, request_id)  # type: ignore[arg-type]
-        return _answer_direct(event, request_id)
+        with tracing.segment("handler", {"event": kind, "cold_start": cold_start}):
+            if kind == "http":
+                return _answer_http(gateway.request_of(event), request_id)  # type: ignore[arg-type]  # `_kind` tells
+            if kind == "s3":
+                return _answer_s3(event, request_id)  # type: ignore[arg-type]
+            return _answer_direct(event, request_id)
     finally:
         _measure("Latency", (time.perf_counter() - started) * 1000, MetricUnit.Milliseconds, event=kind)
         logger.thread_safe_clear_keys()
@@ -195,16 +194,18 @@ def _answer_s3(event: dict[str, Any], request_id: str) -> dict[str, Any]:
     return outcomes
 
 
-def _begin_log(context: LambdaContext, kind: str) -> None:
+def _begin_log(context: LambdaContext, kind: str) -> bool:
+    """Put what every line of the log tells into it; returns whether this is the first invocation."""
     global _cold
+    cold_start, _cold = _cold, False
     # Keys of this thread alone: `pkai serve` answers several events at once.
     logger.thread_safe_append_keys(
         function_name=context.function_name,
         function_request_id=context.aws_request_id,
-        cold_start=_cold,
+        cold_start=cold_start,
         event=kind,
     )
-    _cold = False
+    return cold_start
 
 
 def _note(err: PkaiError) -> int:
@@ -215,6 +216,7 @@ def _note(err: PkaiError) -> int:
     else:
         logger.info("refused", code=err.code, status=status)
     _measure("Errors", 1, MetricUnit.Count, code=err.code)
+    tracing.note("error", err.code)
     return status
 
 

@@ -106,6 +106,11 @@ def colour_is_welcome(environ: Mapping[str, str] = os.environ) -> bool:
     return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
+def is_sampled(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether Lambda traces this invocation: it says so anew in the environment for each."""
+    return "Sampled=1" in environ.get("_X_AMZN_TRACE_ID", "")
+
+
 def _folder(environ: Mapping[str, str], variable: str) -> Path:
     text = environ.get(variable)
     if text == "":

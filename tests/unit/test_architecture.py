@@ -16,7 +16,7 @@ TRAINING = ROOT / "training"
 ONLY_IN = {
     "boto3": {"storage.py"},
     "botocore": {"storage.py"},
-    "aws_lambda_powertools": {"handler.py"},
+    "aws_lambda_powertools": {"handler.py", "tracing.py"},
 }
 # Never in the image: each costs hundreds of MB or seconds of a cold start.
 NEVER_IN_LAMBDA = {"torch", "torchaudio", "lightning", "librosa", "scipy", "onnx", "mido", "training"}
@@ -120,4 +120,4 @@ def test_a_cold_start_imports_neither_training_nor_the_storage_client() -> None:
     loaded = modules_after("import handler")
     assert {"pkai", "onnxruntime"} <= loaded
     # The bare `botocore` is there, as Powertools names itself to it; the client's HTTP library tells of real use.
-    assert loaded & {"boto3", "urllib3", "matplotlib", *NEVER_IN_LAMBDA} == set()
+    assert loaded & {"boto3", "urllib3", "aws_xray_sdk", "matplotlib", *NEVER_IN_LAMBDA} == set()
