@@ -9,6 +9,7 @@ import sys
 STEPS = {
     "bundle": ("training.commands.bundle", "make the recordings that come with the project"),
     "card": ("training.commands.card", "write the model card from the manifests"),
+    "cv": ("training.commands.cv", "cross-validate on performances that people rated"),
     "evaluate": ("training.commands.evaluate", "hold a model against people who rated performances"),
     "export": ("training.commands.export", "checkpoints to a model folder, calibrated and measured"),
     "fetch": ("training.commands.fetch", "download data sets by recipe, or the clips of a list of videos"),

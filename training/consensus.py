@@ -21,7 +21,7 @@ from training import weights
 from training.fit import load_network
 
 Floats = npt.NDArray[np.float64]
-_SNIPPETS_AT_ONCE = 8
+SNIPPETS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Scorer:
         """Consensus over a recording's features, (T, M)."""
         starts = dense_starts(len(features), self.features, self.cut)
         frames = self.cut.snippet_frames(self.features)
-        batches = np.array_split(starts, -(-len(starts) // _SNIPPETS_AT_ONCE))
+        batches = np.array_split(starts, -(-len(starts) // SNIPPETS_AT_ONCE))
         found = [self.snippet_scores(np.ascontiguousarray(segments.cut(features, part, frames))) for part in batches]
         return float(np.concatenate(found) @ snippet_weights(starts, frames, len(features)))
 

@@ -92,7 +92,7 @@ def scores_by(
 
 def agreement(rated: tuple[RatedPerformance, ...], found: Floats) -> Agreement:
     """Figures for scores found in one setting."""
-    truth, pieces, lengths = truth_of(rated), pieces_of(rated), _lengths_s(rated)
+    truth, pieces, lengths = truth_of(rated), pieces_of(rated), lengths_s(rated)
     pairs = metrics.pair_indices(truth, pieces, min_difference=0.5)
     misleading = pairs[lengths[pairs[:, 0]] > lengths[pairs[:, 1]]]
     folds = None
@@ -113,18 +113,18 @@ def over_seeds(agreements: Sequence[Agreement]) -> dict[str, Spread]:
     """Mean and standard deviation over seeds of each figure that all of them have."""
     rows = [{name: _value(found) for name, found in vars(agreement).items()} for agreement in agreements]
     figures = {name: [row[name] for row in rows] for name in rows[0]}
-    return {
-        name: Spread(
-            mean=float(np.mean(values)), sd=float(np.std(values, ddof=1)) if len(values) > 1 else 0.0, n=len(values)
-        )
-        for name, values in figures.items()
-        if None not in values
-    }
+    return {name: spread(values) for name, values in figures.items() if None not in values}
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Mean and sample standard deviation."""
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return Spread(mean=float(np.mean(values)), sd=sd, n=len(values))
 
 
 def length_baseline(rated: tuple[RatedPerformance, ...]) -> Agreement:
     """Figures of "the shorter recording is the better one"."""
-    return agreement(rated, -_lengths_s(rated))
+    return agreement(rated, -lengths_s(rated))
 
 
 def human_ceiling(rated: tuple[RatedPerformance, ...]) -> dict[str, Estimate]:
@@ -220,5 +220,6 @@ def _value(figure: Estimate | float | None) -> float | None:
     return figure.value if isinstance(figure, Estimate) else figure
 
 
-def _lengths_s(rated: tuple[RatedPerformance, ...]) -> Floats:
+def lengths_s(rated: tuple[RatedPerformance, ...]) -> Floats:
+    """Seconds from the start to the last release of each performance: (N,)."""
     return np.array([read_midi(each.midi).duration_s for each in rated])

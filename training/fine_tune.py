@@ -151,6 +151,8 @@ def fine_tune(
     how: FineTuning,
     listening: Listening,
     checkpoint: Path,
+    *,
+    progress: bool = True,
 ) -> Course:
     """Train in place, going on from the checkpoint of an earlier call that was stopped.
 
@@ -160,6 +162,7 @@ def fine_tune(
     features : of every recording in `division`
     listening : of the shipped model
     checkpoint : file written at each validation; one of other data or settings is not gone on from
+    progress : show a bar
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     mean.eval().to(device)
@@ -167,7 +170,7 @@ def fine_tune(
     state = _Progress(checkpoint, _fingerprint(mean, features, division, how))
     if not state.resume(mean, optimizer):
         state.note(0, _validation_loss(mean, features, division.validation, listening), mean, optimizer)
-    with tqdm(total=how.n_steps, initial=state.steps[-1], desc="fine-tuning", unit="step") as bar:
+    with tqdm(total=how.n_steps, initial=state.steps[-1], desc="fine-tuning", unit="step", disable=not progress) as bar:
         while state.steps[-1] < how.n_steps and not state.exhausted(how.patience):
             first = state.steps[-1]
             last = min(first + how.validate_every, how.n_steps)

@@ -100,7 +100,7 @@ def make(
     checkpoint = out / ".fine-tune.ckpt"
     old = judge.manifest
     course = fine_tune.fine_tune(
-        mean, {n: h.features for n, h in heard.items()}, division, how, _listening(old), checkpoint
+        mean, {n: h.features for n, h in heard.items()}, division, how, listening(old), checkpoint
     )
     graph = export.to_onnx(mean, old.features, old.segments)
 
@@ -173,7 +173,8 @@ def recalibrated(
     )
 
 
-def _listening(manifest: Manifest) -> Listening:
+def listening(manifest: Manifest) -> Listening:
+    """How a model of this manifest listens."""
     return Listening(
         snippet_frames=manifest.segments.snippet_frames(manifest.features),
         scale=manifest.calibration.scale,

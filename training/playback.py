@@ -59,6 +59,19 @@ SETTINGS = {
 }
 
 
+def setting_named(name: str) -> Setting:
+    """A setting by its name.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message names those there are.
+    """
+    if name not in SETTINGS:
+        raise ValueError(f"no setting {name!r}; there are: {', '.join(SETTINGS)}")
+    return SETTINGS[name]
+
+
 @dataclass(frozen=True)
 class _Job:
     """One performance to be heard, and where its features are kept."""
@@ -185,10 +198,8 @@ def _key(rated: RatedPerformance, length_s: float | None, setting: Setting, conf
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    """Of all modules between the notes and the features."""
-    modules: tuple[types.ModuleType, ...] = (
-        performance, rendering, conditions, encoding, audio, front_end, segments,
-    )  # fmt: skip
+    """Of the modules that decide how notes sound and what is heard of them."""
+    modules: tuple[types.ModuleType, ...] = (performance, rendering, conditions, front_end, segments)
     return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 

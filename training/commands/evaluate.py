@@ -1,19 +1,48 @@
-"""`pkai-train evaluate`: hold the shipped model against people who rated performances."""
+"""`pkai-train evaluate`: hold models against people who rated performances, or against one's own labelled pairs."""
 
 import argparse
 import json
 import logging
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pkai.errors import PkaiError
 from pkai.scorer import Judge
-from training import evaluate, rated, recordings, verdicts
-from training.evaluate import SETTINGS, Agreement
+from training import evaluate, rated, recordings, results, verdicts
+from training.evaluate import Agreement, Spread
 from training.metrics import Estimate
 from training.pairs import read_pairs, recordings_of
+from training.playback import SETTINGS
+from training.rated import RatedPerformance
+
+if TYPE_CHECKING:
+    from training.consensus import Scorer
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """What is held against people.
+
+    Attributes
+    ----------
+    label : for people
+    shipped : as the service runs it; None for checkpoints that were never exported together
+    seeds : networks that differ in their seed, each of which counts for itself
+    """
+
+    label: str
+    shipped: "Scorer | None"
+    seeds: list["Scorer"]
+
+    @property
+    def all(self) -> list["Scorer"]:
+        """The shipped one, if there is one, and then the seeds."""
+        return ([] if self.shipped is None else [self.shipped]) + self.seeds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,19 +51,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pairs", type=Path, metavar="CSV", help="labelled pairs (id1,id2,label) of one's own recordings, named by id"
     )
-    parser.add_argument("--model", default="pdr", help="default: %(default)s")
+    parser.add_argument("--model", nargs="+", metavar="NAME", help="default: pdr, or none with --checkpoints")
     parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
+    parser.add_argument(
+        "--each-seed", action="store_true", help="each network of the models alone, too: mean and deviation over seeds"
+    )
+    parser.add_argument(
+        "--checkpoints", type=Path, nargs="+", default=[], help="networks that differ in their seed, taken together"
+    )
     parser.add_argument(
         "--cache", type=Path, default=Path("cache"), help="folder of sampled grands (default: %(default)s)"
     )
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=["clean"], help="default: %(default)s")
     parser.add_argument("--pieces", nargs="+", metavar="PIECE", help="of the ratings, only these (default: all)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
+    parser.add_argument("--handcrafted", action="store_true", help="also what handcrafted features reach")
+    parser.add_argument(
+        "--ladder", type=Path, metavar="FOLDER", help="also all pairs of the skill ladder's validation pieces"
+    )
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="for rendering (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the results there, for the model card")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print how the model agrees with one's own pairs, or with the ratings of fetched performances."""
+    """Print how the models agree with one's own pairs, or with the ratings of fetched performances."""
     try:
         return _against_ratings(args) if args.pairs is None else _against_pairs(args)
     except (ValueError, OSError, PkaiError) as err:
@@ -43,51 +84,158 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _against_pairs(args: argparse.Namespace) -> int:
-    """Print one line of agreement with labelled pairs."""
+    """Print one line of agreement with labelled pairs for each model."""
     pairs = [pair for pair in read_pairs(args.pairs) if pair.label is not None]
     if not pairs:
         raise ValueError(f"no pair in {args.pairs} has a label; label some with `pkai-train pairs annotate`")
     files = recordings.find(args.rated, recordings_of(pairs))
-    judge = Judge.load(args.model_dir, args.model)
-    scores = {name: heard.score for name, heard in recordings.hear(judge, files).items()}
-    found = verdicts.against(pairs, scores, tie_band=judge.manifest.calibration.tie_band)
-    print(json.dumps(found.as_plain()) if args.json else f"{args.model} {judge.manifest.version}: {found}")
+    for name in args.model or ["pdr"]:
+        judge = Judge.load(args.model_dir, name)
+        scores = {id: heard.score for id, heard in recordings.hear(judge, files).items()}
+        found = verdicts.against(pairs, scores, tie_band=judge.manifest.calibration.tie_band)
+        print(json.dumps(found.as_plain()) if args.json else f"{name} {judge.manifest.version}: {found}")
     return 0
 
 
 def _against_ratings(args: argparse.Namespace) -> int:
-    """Print one row for each setting, and beside them what length alone and one instructor alone reach."""
+    """Print one row for each judge and setting, and beside them what simpler judges and people reach."""
+    import torch
+
+    torch.set_num_threads(args.threads)
     performances = rated.read(args.rated)
     if args.pieces:
         performances = rated.of_pieces(performances, args.pieces)
-    rows: dict[str, Agreement] = {"length alone": evaluate.length_baseline(performances)}
-    for name in args.settings:
-        found = evaluate.scores(
-            performances, args.model_dir, args.model, args.cache, SETTINGS[name], n_workers=args.workers
-        )
-        rows[f"{args.model}, {name}"] = evaluate.agreement(performances, found)
-    people = evaluate.human_ceiling(performances)
-    lines = _as_json(rows, people) if args.json else _as_table(rows, people)
-    print("\n".join(lines))
+    judges: dict[str, dict[str, Any]] = {}
+    for contender in _contenders(args):
+        judges[contender.label] = {
+            "seeds": len(contender.seeds),
+            "settings": {name: _of_setting(args, performances, contender, name) for name in args.settings},
+            **(_on_ladder(args.ladder, contender) if args.ladder else {}),
+        }
+    figures = {
+        "n_performances": len(performances),
+        "pieces": sorted({each.piece for each in performances}),
+        "judges": judges,
+        "baselines": _baselines(args, performances),
+        "people": {
+            "panels": {str(size): found for size, found in evaluate.panel_ceiling(performances).items()},
+            "instructors": evaluate.human_ceiling(performances),
+        },
+    }
+    if args.out:
+        results.write(args.out, "agreement", _command(args), figures)
+    print(json.dumps(evaluate.rounded(figures)) if args.json else "\n".join(_table(figures)))
     return 0
 
 
-def _as_json(rows: dict[str, Agreement], people: dict[str, Estimate]) -> list[str]:
-    from training.release import as_plain
+def _contenders(args: argparse.Namespace) -> list[Contender]:
+    """Every model, and the checkpoints as one."""
+    from training import consensus
 
-    judges = {name: as_plain(agreement) for name, agreement in rows.items()}
-    return [json.dumps({"judges": judges, "instructors": {name: vars(found) for name, found in people.items()}})]
+    names = args.model or ([] if args.checkpoints else ["pdr"])
+    found = []
+    for name in names:
+        folder = args.model_dir / name
+        seeds = consensus.seeds_of_model(folder) if args.each_seed else []
+        shipped = consensus.of_model(folder)
+        found.append(Contender(label=shipped.name, shipped=shipped, seeds=seeds))
+    if args.checkpoints:
+        seeds = [consensus.of_checkpoint(path) for path in args.checkpoints]
+        found.append(Contender(label=f"{seeds[0].name}, checkpoints", shipped=None, seeds=seeds))
+    return found
 
 
-def _as_table(rows: dict[str, Agreement], people: dict[str, Estimate]) -> list[str]:
-    head = f"{'judge':28} {'pairs >= 0.5':26} {'pairs >= 1.0':26} {'length misleads':26} Spearman"
+def _of_setting(
+    args: argparse.Namespace, performances: tuple[RatedPerformance, ...], contender: Contender, setting: str
+) -> dict[str, Any]:
+    """Figures of a contender in one setting: its own, and over its seeds."""
+    scorers = contender.all
+    found = evaluate.scores_by(scorers, performances, args.cache, SETTINGS[setting], n_workers=args.workers)
+    agreements = [evaluate.agreement(performances, each) for each in found]
+    row: dict[str, Any] = {} if contender.shipped is None else {"agreement": agreements.pop(0)}
+    if agreements:
+        row["over_seeds"] = evaluate.over_seeds(agreements)
+    return row
+
+
+def _baselines(args: argparse.Namespace, performances: tuple[RatedPerformance, ...]) -> dict[str, Any]:
+    """Figures of simpler judges: baseline -> setting -> agreement."""
+    found: dict[str, Any] = {"length alone": {"clean": evaluate.length_baseline(performances)}}
+    if args.handcrafted:
+        from training import handcrafted
+
+        found["handcrafted features"] = {
+            name: evaluate.agreement(
+                performances, handcrafted.scores(performances, args.cache, SETTINGS[name], n_workers=args.workers)
+            )
+            for name in args.settings
+        }
+    return found
+
+
+def _on_ladder(folder: Path, contender: Contender) -> dict[str, Any]:
+    """Figures of a contender on pieces of the skill ladder that no network was trained on."""
+    from training import ladder
+
+    shards = ladder.read(folder, "validation")
+    found = [evaluate.ladder_agreement(scorer, shards) for scorer in contender.all]
+    row: dict[str, Any] = {} if contender.shipped is None else {"ladder": found.pop(0)}
+    if found:
+        row["ladder_over_seeds"] = evaluate.spread([each.value for each in found])
+    return row
+
+
+def _command(args: argparse.Namespace) -> str:
+    options = {
+        "model": args.model,
+        "each-seed": args.each_seed,
+        "checkpoints": [f"runs/{path.parent.name}/{path.name}" for path in args.checkpoints] or None,
+        "settings": args.settings,
+        "pieces": args.pieces,
+        "handcrafted": args.handcrafted,
+        "ladder": f"cache/{args.ladder.name}" if args.ladder else None,
+    }
+    return results.command_line("evaluate", args.rated, options)
+
+
+def _table(figures: Mapping[str, Any]) -> list[str]:
+    head = f"{'judge':34} {'pairs >= 0.5':26} {'pairs >= 1.0':26} {'length misleads':26} rho  tau  ties  error of p"
     lines = ["Pairwise accuracy within pieces, with 95 % intervals over recordings", "", head]
-    for name, found in rows.items():
-        cells = " ".join(f"{_cell(each):26}" for each in (found.at_half, found.at_one, found.against_length))
-        lines.append(f"{name:28} {cells} {found.spearman:.2f}")
-    lines += [f"{f'{name} against the others':28} {_cell(found):26}" for name, found in people.items()]
+    for label, judge in figures["judges"].items():
+        for setting, row in judge["settings"].items():
+            if "agreement" in row:
+                lines.append(_row(f"{label}, {setting}", row["agreement"]))
+            if "over_seeds" in row:
+                lines.append(_seeds(f"{label}, {setting}", row["over_seeds"]))
+        if "ladder" in judge:
+            lines.append(f"{f'{label}, skill ladder':34} {_cell(judge['ladder'])}")
+        if "ladder_over_seeds" in judge:
+            found = judge["ladder_over_seeds"]
+            lines.append(f"{f'{label}, skill ladder: {found.n} seed(s)':34} {found.mean:.1%} ± {100 * found.sd:.1f}")
+    for label, by_setting in figures["baselines"].items():
+        lines += [_row(f"{label}, {setting}", found) for setting, found in by_setting.items()]
+    for size, found in figures["people"]["panels"].items():
+        who = "one rater" if size == "1" else f"mean of {size} raters"
+        lines.append(f"{f'{who} against the others':34} {_cell(found)}")
+    for rater, found in figures["people"]["instructors"].items():
+        lines.append(f"{f'{rater} against the others':34} {_cell(found)}")
     return lines
 
 
-def _cell(found: Estimate) -> str:
-    return f"{found.value:.1%} ({found.low:.0%}..{found.high:.0%}) n={found.n}"
+def _row(label: str, found: Agreement) -> str:
+    cells = " ".join(f"{_cell(each):26}" for each in (found.at_half, found.at_one, found.against_length))
+    folds = "" if found.outcomes is None else f"  {found.outcomes:.0%}   {found.calibration_error:.3f}"
+    return f"{label:34} {cells} {found.spearman:.2f} {found.kendall:.2f}{folds}"
+
+
+def _seeds(label: str, found: Mapping[str, Spread]) -> str:
+    n = found["at_half"].n
+    figures = ("at_half", "at_one", "against_length")
+    cells = " ".join(
+        f"{f'{found[name].mean:.1%} ± {100 * found[name].sd:.1f}' if name in found else '':26}" for name in figures
+    )
+    return f"{f'{label}: {n} seed(s)':34} {cells} {found['spearman'].mean:.2f} {found['kendall'].mean:.2f}"
+
+
+def _cell(found: Estimate | None) -> str:
+    return "" if found is None else f"{found.value:.1%} ({found.low:.0%}..{found.high:.0%}) n={found.n}"
