@@ -50,7 +50,7 @@ def running(
     RuntimeError
         If the port is taken, or the emulator does not start to listen.
     """
-    if _listens(port):
+    if listens(port):
         raise RuntimeError(f"port {port} is taken; choose another with --port")
     command = [
         str(emulator),
@@ -65,7 +65,7 @@ def running(
     ]
     process = subprocess.Popen(command, cwd=ROOT / "lambda", env={**os.environ, **environment})
     try:
-        _wait_until_it_listens(process, port)
+        _wait_until_itlistens(process, port)
         yield f"http://{HOST}:{port}{INVOCATIONS}", process
     finally:
         process.terminate()
@@ -79,14 +79,15 @@ def free_port() -> int:
     return port
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody listens on a port of loopback."""
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int) -> None:
+def _wait_until_itlistens(process: "subprocess.Popen[bytes]", port: int) -> None:
     give_up_at = time.monotonic() + _STARTS_WITHIN_S
-    while not _listens(port):
+    while not listens(port):
         if process.poll() is not None:
             raise RuntimeError(f"the emulator ended with status {process.returncode} before it listened")
         if time.monotonic() > give_up_at:

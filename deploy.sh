@@ -1,0 +1,227 @@
+#!/usr/bin/env bash
+# Build the image for arm64, push it to ECR, deploy the stack with it, and ask it one question.
+#
+#   AWS_REGION=eu-central-1 ./deploy.sh [--dry-run] [--stack NAME] [--repository NAME] [Parameter=value …]
+#
+# Parameters are those of template.yaml, such as Authorization=OPEN; what is not given stays as it was. It is safe to
+# run again: what is there already is left alone. If the question is not answered, the last deployment is put back.
+#
+# REGISTRY=HOST[:PORT] pushes to another registry than the account's own; BASE=IMAGE builds on another base image;
+# AWS_ENDPOINT_URL talks to another AWS than Amazon's.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+stack=pkai
+repository=pkai
+dry_run=
+parameters=()
+smoke_event=events/direct_base64.json
+
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; }
+while (($#)); do
+    case $1 in
+        --dry-run) dry_run=1 ;;
+        --stack | --repository)
+            if (($# < 2)); then echo "$1 needs a name" >&2; exit 2; fi
+            printf -v "${1#--}" %s "$2"
+            shift ;;
+        --help | -h) usage; exit 0 ;;
+        *=*) parameters+=("$1") ;;
+        *) echo "$1 is not understood; ./deploy.sh --help tells what is" >&2; exit 2 ;;
+    esac
+    shift
+done
+if [[ ! $stack =~ ^[a-z][a-z0-9-]{0,24}$ ]]; then
+    echo "the stack's name is $stack; it must be lower case, 25 characters at most: buckets are named after it" >&2
+    exit 2
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Lambda takes no image that an attestation is attached to.
+export BUILDX_NO_DEFAULT_ATTESTATIONS=1
+
+step() { printf '\n== %s\n' "$*" >&2; }
+say() { printf '%s\n' "$*" >&2; }
+# Shows a command, and runs it unless this is a dry run.
+run() {
+    local shown=("$@")
+    [[ $1 != amazon ]] || shown=(aws --region "$region" "${@:2}")
+    { printf '+'; printf ' %q' "${shown[@]}"; printf '\n'; } >&2
+    [[ -n $dry_run ]] || "$@"
+}
+amazon() { aws ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} --region "$region" "$@"; }
+deploy_stack() { run amazon cloudformation deploy --no-fail-on-empty-changeset "$@"; }
+status_of_stack() {
+    amazon cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text 2>/dev/null || true
+}
+output_of() {
+    amazon cloudformation describe-stacks --stack-name "$stack" \
+        --query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue" --output text
+}
+
+missing=()
+lacks() { missing+=("$1"); }
+can_build_for_arm64() {
+    [[ $(uname -m) == aarch64 || $(uname -m) == arm64 || $(uname -s) == Darwin ]] \
+        || [[ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]]
+}
+
+check_tools() {
+    command -v git >/dev/null || lacks "git"
+    command -v aws >/dev/null || lacks "the AWS command line (https://aws.amazon.com/cli)"
+    if ! command -v docker >/dev/null; then
+        lacks "docker"
+    elif ! docker info >/dev/null 2>&1; then
+        lacks "a Docker engine that answers: start it, or let yourself use it"
+    elif ! can_build_for_arm64; then
+        lacks "emulation of arm64: docker run --privileged --rm tonistiigi/binfmt --install arm64"
+    fi
+}
+
+find_commit() {
+    commit=$(git rev-parse --short=12 HEAD 2>/dev/null) || { lacks "a git checkout, whose commit tags the image"; commit=COMMIT; }
+    if [[ -n $(git status --porcelain -- Dockerfile.lambda requirements lambda model 2>/dev/null) ]]; then
+        lacks "a commit of what is changed here: git status shows it, and the tag must tell what the image holds"
+    fi
+}
+
+find_account() {
+    region=${AWS_REGION:-${AWS_DEFAULT_REGION:-}}
+    if [[ -z $region ]] && command -v aws >/dev/null; then region=$(aws configure get region || true); fi
+    if [[ -z $region ]]; then lacks "a region: set AWS_REGION"; region=REGION; fi
+    account=ACCOUNT
+    if [[ $region != REGION ]] && command -v aws >/dev/null; then
+        account=$(amazon sts get-caller-identity --query Account --output text 2>"$work/identity") || {
+            lacks "credentials that AWS accepts (aws configure, or AWS_PROFILE): $(tail -n 1 "$work/identity")"
+            account=ACCOUNT
+        }
+    else
+        lacks "credentials, which can be tried once the above is there"
+    fi
+}
+
+check() {
+    step "Checking tools, commit and credentials"
+    check_tools
+    find_commit
+    find_account
+    registry=${REGISTRY:-$account.dkr.ecr.$region.amazonaws.com}
+    image=$registry/$repository
+    if ((${#missing[@]})); then
+        say "missing:"
+        printf '  - %s\n' "${missing[@]}" >&2
+        [[ -n $dry_run ]] || exit 1
+        say "a deployment would stop here; these are its steps all the same"
+    else
+        say "account $account, region $region, commit $commit"
+    fi
+}
+
+make_repository() {
+    step "Repository $repository: made once by infra/ecr.yaml"
+    if [[ -z $dry_run ]] && amazon ecr describe-repositories --repository-names "$repository" >/dev/null 2>&1; then
+        say "it is there"
+    else
+        deploy_stack --stack-name "$stack-ecr" --template-file infra/ecr.yaml \
+            --parameter-overrides "RepositoryName=$repository"
+    fi
+}
+
+log_in() {
+    step "Logging in to $registry"
+    say "+ aws ecr get-login-password | docker login --username AWS --password-stdin $registry"
+    [[ -n $dry_run ]] || amazon ecr get-login-password \
+        | docker login --username AWS --password-stdin "$registry" >/dev/null 2>"$work/login" \
+        || { cat "$work/login" >&2; return 1; }
+}
+
+push_image() {
+    step "Image $image:$commit"
+    if [[ -z $dry_run ]] && docker pull --quiet --platform linux/arm64 "$image:$commit" >/dev/null 2>&1; then
+        say "it is there"
+    else
+        local base=(${BASE:+--build-arg "BASE=$BASE"})
+        run docker build --network host --platform linux/arm64 "${base[@]}" --file Dockerfile.lambda --tag "$image:$commit" .
+        run docker push --quiet "$image:$commit"
+    fi
+    digest="$image@sha256:DIGEST"
+    if [[ -z $dry_run ]]; then
+        digest=$(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$image:$commit" \
+            | grep --max-count 1 --fixed-strings "$image@")
+    fi
+}
+
+# What is deployed now, so that it can be put back.
+remember() {
+    step "Remembering what stack $stack is now"
+    before=
+    if [[ -z $dry_run ]] && amazon cloudformation get-template --stack-name "$stack" --template-stage Original \
+        --query TemplateBody --output text >"$work/before.yaml" 2>/dev/null && [[ $(status_of_stack) != ROLLBACK_COMPLETE ]]; then
+        before=1
+        amazon cloudformation describe-stacks --stack-name "$stack" --output text \
+            --query "Stacks[0].Parameters[].join('=',[ParameterKey,ParameterValue])" | tr '\t' '\n' >"$work/before.parameters"
+        say "its image is $(sed -n 's/^ImageUri=//p' "$work/before.parameters")"
+    else
+        say "this is its first deployment"
+        # A stack whose first deployment failed can only be removed.
+        if [[ -z $dry_run && $(status_of_stack) == ROLLBACK_COMPLETE ]]; then
+            run amazon cloudformation delete-stack --stack-name "$stack"
+            run amazon cloudformation wait stack-delete-complete --stack-name "$stack"
+        fi
+    fi
+}
+
+deploy() {
+    step "Stack $stack, with the image by its digest"
+    deploy_stack --stack-name "$stack" --template-file template.yaml \
+        --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND \
+        --parameter-overrides "ImageUri=$digest" "${parameters[@]}"
+}
+
+smoke() {
+    step "Smoke request: the recording in $smoke_event is to be rated"
+    local function=ALIAS_ARN
+    [[ -n $dry_run ]] || function=$(output_of AliasArn)
+    run amazon lambda invoke --function-name "$function" --cli-binary-format raw-in-base64-out --cli-read-timeout 300 \
+        --payload "file://$smoke_event" "$work/answer.json" >"$work/invoked.json" || return 1
+    [[ -n $dry_run ]] || grep --quiet '"rating":' "$work/answer.json" || {
+        say "the answer holds no rating: $(head -c 600 "$work/answer.json")"
+        return 1
+    }
+}
+
+put_back() {
+    if [[ -z $before ]]; then
+        step "Nothing to go back to: stack $stack stays for you to look at"
+        say "its log: aws logs tail /aws/lambda/$stack-judge; to remove it: aws cloudformation delete-stack --stack-name $stack"
+        return
+    fi
+    step "Putting back what was deployed before"
+    local former
+    mapfile -t former <"$work/before.parameters"
+    deploy_stack --stack-name "$stack" --template-file "$work/before.yaml" \
+        --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --parameter-overrides "${former[@]}"
+}
+
+check
+make_repository
+log_in
+push_image
+remember
+deploy
+if ! smoke; then
+    put_back
+    say "the smoke request failed; commit $commit is not deployed"
+    exit 1
+fi
+
+step "Deployed"
+if [[ -n $dry_run ]]; then
+    say "nothing was changed; without --dry-run the addresses stand here"
+else
+    for name in ApiUrl AliasArn UploadsBucket ResultsBucket DashboardUrl; do
+        printf '%s\t%s\n' "$name" "$(output_of "$name")"
+    done
+fi
