@@ -8,7 +8,7 @@ import sys
 # Step -> the module whose `add_arguments(parser)` and `run(args) -> int` do it; imported only when it is called for.
 STEPS = {
     "bundle": ("training.commands.bundle", "make the recordings that come with the project"),
-    "card": ("training.commands.card", "write the model card from the manifests"),
+    "card": ("training.commands.card", "write the model card from the manifests and the results"),
     "cv": ("training.commands.cv", "cross-validate on performances that people rated"),
     "evaluate": ("training.commands.evaluate", "hold a model against people who rated performances"),
     "export": ("training.commands.export", "checkpoints to a model folder, calibrated and measured"),

@@ -99,8 +99,8 @@ def of_checkpoint(path: Path) -> Scorer:
     network, run = load_network(path)
     return Scorer(
         name=f"{run.name}, seed {run.seed}",
-        features=FeatureConfig(),
-        cut=SegmentConfig(),
+        features=run.features,
+        cut=run.segments,
         snippet_scores=of_network(network),
     )
 

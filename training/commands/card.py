@@ -1,18 +1,27 @@
-"""`pkai-train card`: write the model card from the manifests."""
+"""`pkai-train card`: write the model card from the manifests and the results."""
 
 import argparse
+import logging
 from pathlib import Path
 
 from training import card
 from training.durable import replace_text
 
+_log = logging.getLogger(__name__)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this step."""
-    parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
+    parser.add_argument(
+        "--model-dir", type=Path, default=Path("model"), help="with its folder results (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Write `README.md` into the model folder."""
-    replace_text(args.model_dir / "README.md", card.write(args.model_dir))
+    try:
+        replace_text(args.model_dir / "README.md", card.write(args.model_dir))
+    except (OSError, ValueError) as err:
+        _log.error("card: %s", err)
+        return 1
     return 0

@@ -1,0 +1,199 @@
+"""Sections of the model card, one for each kind of result: a table with baselines and people beside every figure.
+
+What a result does not hold is left out; nothing is filled in.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_DEFAULT_BY = "at_half_splits"
+
+
+def agreement(result: Mapping[str, Any]) -> str:
+    """Models, baselines and people on rated performances."""
+    rows = [
+        "| judge | setting | pairs ≥ 0.5 | pairs ≥ 1.0 | length misleads | ρ | τ | ties too | error of p |",
+        "|---" * 9 + "|",
+    ]
+    for label, judge in result["judges"].items():
+        for setting, found in judge.get("settings", {}).items():
+            if "agreement" in found:
+                rows.append(_agreement_row(f"**{label}**", setting, found["agreement"]))
+            if "over_seeds" in found:
+                rows.append(_seeds_row(label, setting, found["over_seeds"]))
+    for label, by_setting in result.get("baselines", {}).items():
+        rows += [_agreement_row(label, setting, found) for setting, found in by_setting.items()]
+    rows += _people_rows(result["people"]["panels"], 6)
+    instructors = ", ".join(f"{each['value']:.0%}" for each in result["people"]["instructors"].values())
+    pieces = ", ".join(result["pieces"])
+    return _section(
+        f"Agreement with people, {len(result['pieces'])} pieces",
+        f"{result['n_performances']} performances of {pieces}. One instructor alone against all other raters: "
+        f"{instructors}.",
+        rows,
+        _ladder_lines(result["judges"]),
+        result["command"],
+    )
+
+
+def cross_validation(result: Mapping[str, Any]) -> str:
+    """Judges on held-out recordings."""
+    plan = result["plan"]
+    rows = ["| judge | pairs ≥ 0.5 | interval | pairs ≥ 1.0 | ties too | τ | ρ | error of p |", "|---" * 8 + "|"]
+    for label, found in result["judges"].items():
+        half = found["at_half"]
+        rho = "" if found["spearman"] is None else f"{found['spearman']['mean']:.2f}"
+        rows.append(
+            f"| {label} | {_spread(found['at_half_splits'])} | {_range(half)} | {_spread(found['at_one_splits'])} | "
+            f"{_spread(found['outcomes'])} | {found['kendall']['mean']:.2f} | {rho} | "
+            f"{found['calibration_error']:.3f} |"
+        )
+    for size, found in result["people"].items():
+        rows.append(f"| {_panel(size)} | {found['value']:.1%} | {_range(found)} | | | | | |")
+    return _section(
+        f"Cross-validation, {plan['k']} folds by {plan['split']}",
+        f"Mean ± standard deviation over {plan['repeats']} random split(s) from seed {plan['seed']}; "
+        f"{result['n_recordings']} recordings of {result['n_pieces']} pieces, rendering: {result['setting']}. Pairs "
+        "have both recordings on the held-out side. *As it is* learns nothing from people but what differences of its "
+        "score mean.",
+        rows,
+        [],
+        result["command"],
+    )
+
+
+def robustness(result: Mapping[str, Any]) -> str:
+    """How far the rating moves where it should not."""
+    rows = ["| judge | " + " | ".join(_ROBUSTNESS.values()) + " |", "|---" * (1 + len(_ROBUSTNESS)) + "|"]
+    for label, found in result["judges"].items():
+        cells = [f"{found[name]:.2f}" if name in found else "" for name in _ROBUSTNESS]
+        rows.append(f"| {label} | " + " | ".join(cells) + " |")
+    about = (
+        f"{result['n_performances']} performances, {result['n_conditions']} conditions each (instrument, room, "
+        "microphone, noise, codec, level); rating points of 100, and the spread as a share of the gap between "
+        "neighbouring levels (20 points). The other columns are the greatest change found in any performance."
+    )
+    return _section("What should not matter", about, rows, [], result["command"])
+
+
+_ROBUSTNESS = {
+    "spread_points": "spread over conditions (points)",
+    "spread_share": "as a share of a level",
+    "level": "level",
+    "sample_rate": "sample rate",
+    "stereo": "stereo",
+    "silence": "10 s of silence around",
+}
+
+
+def worsened(result: Mapping[str, Any]) -> str:
+    """Real recordings made worse in the audio itself."""
+    kinds = sorted({kind for judge in result["judges"].values() for kind in judge["kinds"]})
+    rows = ["| judge | all | " + " | ".join(kinds) + " |", "|---" * (2 + len(kinds)) + "|"]
+    for label, judge in result["judges"].items():
+        cells = [_count(judge["kinds"][kind]) for kind in kinds if kind in judge["kinds"]]
+        rows.append(f"| {label} | {_count(judge['all'])} | " + " | ".join(cells) + " |")
+    about = "Real recordings of an acoustic piano, made worse in the audio: how often the worse one scores lower."
+    return _section("Real recordings made worse", about, rows, [], result["command"])
+
+
+def ablation(result: Mapping[str, Any]) -> str:
+    """Runs that differ in one thing."""
+    settings = sorted({name for row in result["runs"].values() for name in row["settings"]})
+    head = [f"pairs ≥ 0.5, {name}" for name in settings]
+    rows = ["| run | seeds | " + " | ".join(head) + " | skill ladder |", "|---" * (3 + len(settings)) + "|"]
+    for label, run in result["runs"].items():
+        cells = [_spread(run["settings"][name]["at_half"]) if name in run["settings"] else "" for name in settings]
+        ladder = _spread(run["ladder"]) if run.get("ladder") else ""
+        rows.append(f"| {label} | {run['seeds']} | " + " | ".join(cells) + f" | {ladder} |")
+    for size, found in result.get("people", {}).items():
+        rows.append(f"| {_panel(size)} | | {found['value']:.1%} |" + " |" * len(settings))
+    return _section("Ablations", "Mean ± standard deviation over seeds.", rows, [], result["command"])
+
+
+SECTIONS = {
+    "agreement": agreement,
+    "cross-validation": cross_validation,
+    "robustness": robustness,
+    "worsened": worsened,
+    "ablation": ablation,
+}
+
+
+def default_model(results: Iterable[Mapping[str, Any]], names: Iterable[str]) -> str:
+    """How the default was chosen: by cross-validation by recording; nothing with fewer than two models."""
+    found: dict[str, Mapping[str, float]] = {}
+    for result in results:
+        if result["kind"] == "cross-validation" and result["plan"]["split"] == "recording":
+            for name in names:
+                for label, figures in result["judges"].items():
+                    if label.startswith(f"{name} ") and label.endswith("as it is"):
+                        found[name] = figures[_DEFAULT_BY]
+    if len(found) < 2:
+        return ""
+    best = max(found, key=lambda name: found[name]["mean"])
+    told = "; ".join(f"{name} {_spread(figures)}" for name, figures in found.items())
+    return (
+        "\n## Which is the default\n\n"
+        "The one with the higher accuracy out of fold: pairs ≥ 0.5, folds by recording, mean over random splits, as "
+        f"the skill ladder left it ({told}). That is **{best}**.\n"
+    )
+
+
+def _section(title: str, about: str, rows: list[str], lines: list[str], command: str) -> str:
+    notes = "".join(f"- {line}\n" for line in lines)
+    table = "\n".join(rows)
+    return f"\n## {title}\n\n{about}\n\n{table}\n" + (f"\n{notes}" if notes else "") + f"\nAgain: `{command}`\n"
+
+
+def _agreement_row(label: str, setting: str, found: Mapping[str, Any]) -> str:
+    cells = " | ".join(_cell(found.get(name)) for name in ("at_half", "at_one", "against_length"))
+    ties = "" if found.get("outcomes") is None else f"{found['outcomes']:.1%}"
+    error = "" if found.get("calibration_error") is None else f"{found['calibration_error']:.3f}"
+    return f"| {label} | {setting} | {cells} | {found['spearman']:.2f} | {found['kendall']:.2f} | {ties} | {error} |"
+
+
+def _seeds_row(label: str, setting: str, found: Mapping[str, Any]) -> str:
+    n = found["at_half"]["n"]
+    cells = " | ".join(
+        _spread(found[name]) if name in found else "" for name in ("at_half", "at_one", "against_length")
+    )
+    ties = f"{found['outcomes']['mean']:.1%}" if "outcomes" in found else ""
+    error = f"{found['calibration_error']['mean']:.3f}" if "calibration_error" in found else ""
+    rho, tau = (f"{found[name]['mean']:.2f}" for name in ("spearman", "kendall"))
+    return f"| {label}, mean of {n} seed(s) | {setting} | {cells} | {rho} | {tau} | {ties} | {error} |"
+
+
+def _people_rows(panels: Mapping[str, Any], n_empty: int) -> list[str]:
+    return [f"| {_panel(size)} | | {_cell(found)} |" + " |" * n_empty for size, found in panels.items()]
+
+
+def _ladder_lines(judges: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for label, judge in judges.items():
+        seeds = f"; over seeds {_spread(judge['ladder_over_seeds'])}" if "ladder_over_seeds" in judge else ""
+        if "ladder" in judge:
+            lines.append(f"{label} on the skill ladder of unheard pieces, all pairs: {_cell(judge['ladder'])}{seeds}")
+        elif seeds:
+            lines.append(f"{label} on the skill ladder of unheard pieces, all pairs{seeds}")
+    return lines
+
+
+def _panel(size: str) -> str:
+    return f"*{'one rater' if size == '1' else f'mean of {size} raters'} against all others*"
+
+
+def _cell(found: Mapping[str, Any] | None) -> str:
+    return "" if found is None else f"{found['value']:.1%} ({_range(found)})"
+
+
+def _range(found: Mapping[str, Any]) -> str:
+    return f"{found['low']:.0%} to {found['high']:.0%}, n={found['n']}"
+
+
+def _spread(found: Mapping[str, Any]) -> str:
+    return f"{found['mean']:.1%} ± {100 * found['sd']:.1f}"
+
+
+def _count(found: Mapping[str, Any]) -> str:
+    return f"{found['right']} of {found['n']} ({found['right'] / found['n']:.0%})"
