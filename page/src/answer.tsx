@@ -3,13 +3,14 @@
 import type { JSX } from "preact";
 import { useContext, useEffect, useRef } from "preact/hooks";
 import { scaleOf } from "./colours";
-import type { Assessment, Passage } from "./contract";
+import type { Assessment } from "./contract";
 import type { Desk } from "./desk";
+import { Diagnosis } from "./diagnosis";
 import { Dial } from "./dial";
 import { Ladder } from "./ladder";
 import { useDark } from "./scheme";
 import type { Take } from "./takes";
-import { type Player, Waveform } from "./waveform";
+import { type Hear, type Player, Waveform } from "./waveform";
 import { minutes, pieceName, points, Spoken, useWords, when } from "./words/words";
 
 export function useTakeName(): (take: Take) => string {
@@ -25,6 +26,7 @@ export function Answer({ desk, take }: { desk: Desk; take: Take }): JSX.Element 
   const player = useRef<Player>(null);
   useEffect(() => heading.current?.focus(), [take.id]);
   const assessment = take.assessment!;
+  const hear: Hear | null = take.audio ? (from, to) => player.current?.hear(from, to) : null;
   return (
     <article class="answer" aria-labelledby="answer">
       <header class="answer-head">
@@ -42,7 +44,8 @@ export function Answer({ desk, take }: { desk: Desk; take: Take }): JSX.Element 
       </div>
       <div class="answer-parts">
         <OverTime take={take} player={player} />
-        <Passages assessment={assessment} onHear={take.audio ? (p) => player.current?.hear(p.start_s, p.end_s) : null} />
+        <Passages assessment={assessment} onHear={hear} />
+        <Diagnosis assessment={assessment} onHear={hear} />
         <Ladder assessment={assessment} />
         <p class="hint judged">{words.judgedBy(assessment.model.name.toUpperCase(), assessment.model.version)}</p>
       </div>
@@ -86,7 +89,7 @@ function Passages({
   onHear,
 }: {
   assessment: Assessment;
-  onHear: ((passage: Passage) => void) | null;
+  onHear: Hear | null;
 }): JSX.Element {
   const words = useWords();
   if (assessment.strongest.length + assessment.weakest.length === 0) return <></>;
@@ -112,7 +115,7 @@ function Passages({
                 </span>
               </span>
               {onHear && (
-                <button type="button" class="play" aria-label={words.hear(from, to)} onClick={() => onHear(passage)}>
+                <button type="button" class="play" aria-label={words.hear(from, to)} onClick={() => onHear(passage.start_s, passage.end_s)}>
                   <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M8 5v14l11-7z" /></svg>
                 </button>
               )}

@@ -26,6 +26,16 @@ export interface Comparison {
   p_better: number;
 }
 
+/** What was heard of one family of flaws, and where it is worst. */
+export interface Finding {
+  family: string;
+  extent: "none" | "some" | "much";
+  severity: number;
+  over_time: number[];
+  passages: { start_s: number; end_s: number }[];
+  sentence: string;
+}
+
 export interface Notice {
   code: string;
   message: string;
@@ -56,6 +66,7 @@ export interface Assessment {
   timeline: TimelinePoint[];
   strongest: Passage[];
   weakest: Passage[];
+  diagnosis?: Finding[];
   comparisons: Comparison[];
   rank: { better_than: number; of: number };
   warnings: Notice[];

@@ -13,9 +13,11 @@ const BAR = 3;
 const GAP = 1;
 const STEP_S = 2;
 
+/** Play a passage, from and to these seconds. */
+export type Hear = (from: number, to: number) => void;
+
 export interface Player {
-  /** Play a passage. */
-  hear: (from: number, to: number) => void;
+  hear: Hear;
 }
 
 interface Props {

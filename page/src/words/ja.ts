@@ -1,5 +1,16 @@
 import type { Words } from "./en";
 
+/** 少し、かなり、練習のしかた。 */
+const FINDINGS: Record<string, [string, string, string]> = {
+  timing: ["リズムが少し揺れています", "リズムがかなり揺れています", "声に出して拍を数えるか、ゆっくりしたメトロノームに合わせて弾いてみましょう"],
+  tempo: ["テンポがやや落ち着きません", "テンポがまだ合っていません", "最後まで楽に弾ける速さを見つけて、少しずつ上げていきましょう"],
+  notes: ["弾き間違いや抜けた音が少しあるようです", "弾き間違いや抜けた音が多いようです", "片手ずつ楽譜と照らし合わせてから、両手で弾いてみましょう"],
+  dynamics: ["強弱が少しでこぼこか、平らに聞こえます", "強弱がでこぼこか、平らに聞こえます", "メロディーを前に出し、フレーズの向かう先を意識しましょう"],
+  articulation: ["音が早く切れたり残ったりするところがあります", "音が早く切れたり残ったりするところが多くあります", "ペダルなしでゆっくり弾き、音の終わりをよく聴きましょう"],
+  pedal: ["ペダルが少し濁るか、踏み替えが遅れています", "ペダルが濁るか、踏み替えを逃しています", "和音が変わった直後に踏み替え、一度ペダルなしでも弾いてみましょう"],
+  hesitation: ["ときどき止まるところがあります", "たびたび止まったり弾き直したりしています", "止まる直前の小節をゆっくり練習し、何があっても先へ進みましょう"],
+};
+
 export const ja: Words = {
   tagline: "弾いてみてください。",
   promise: "ピアノで一曲どうぞ。どのくらい弾けているか、どこが良く、どこが惜しかったかをお伝えします。",
@@ -60,6 +71,26 @@ export const ja: Words = {
   above: (rating, points) => `${rating}点（全体より${points}点高い）`,
   below: (rating, points) => `${rating}点（全体より${points}点低い）`,
   hear: (from, to) => `${from}〜${to}を聴く`,
+  diagnosis: "練習のポイント",
+  flawless: "直すところは特に見つかりませんでした。",
+  sound: (families) => `問題なし：${families}`,
+  families: {
+    timing: "リズム",
+    tempo: "テンポ",
+    notes: "音の正確さ",
+    dynamics: "強弱",
+    articulation: "音の切り方",
+    pedal: "ペダル",
+    hesitation: "流れ",
+  },
+  extents: { some: "少し", much: "かなり" },
+  finding: (family, extent, everywhere, told) => {
+    const known = FINDINGS[family];
+    if (!known) return told;
+    const [some, much, practise] = known;
+    return `${everywhere ? "全体に" : ""}${extent === "much" ? much : some}。${practise}。`;
+  },
+  severity: (family) => `${family}が気になるところ`,
   ladder: "お手本の中での位置",
   you: "あなた",
   chance: (percent) => `あなたのほうが上手い確率 ${percent}`,
