@@ -1,6 +1,6 @@
 """Traces for AWS X-Ray, by Powertools' Tracer, of those invocations that Lambda samples.
 
-The X-Ray SDK costs a cold start about as much as a fifth of all other imports. So it is imported when the first sampled
+The X-Ray SDK takes as long to import as everything else together. So it is imported when the first sampled
 invocation begins, and never where nothing is sampled: outside of Lambda, or without `Tracing: Active`.
 """
 

@@ -87,6 +87,7 @@ def _add_references(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     adding.add_argument("--replace", action="store_true", help="put it in place of the one of the same name")
     adding.add_argument("--to", dest="place", type=_place, metavar="PLACE", help=_PLACE_HELP)
     _add_model_dir(adding)
+    adding.set_defaults(model=None)  # every model that is installed scores it
     adding.add_argument("--json", action="store_true", help="tell what was added in one JSON line")
 
 

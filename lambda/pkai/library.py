@@ -26,6 +26,7 @@ from pkai.store import Documents
 FILE_NAME = "references.json"
 # How long what was read from S3 is taken for granted: one more request to S3 a minute, and not one for each answer.
 TRUSTED_FOR_S = 60.0
+_LONG_AGO = float("-inf")
 _ATTEMPTS = 12
 _PAUSE_S = 0.05
 _log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ class ObjectLibrary:
         self._lock = threading.Lock()
         self._known: tuple[Reference, ...] | None = None
         self._etag: str | None = None
-        self._checked_at = 0.0
+        self._checked_at = _LONG_AGO
 
     def references(self) -> tuple[Reference, ...]:
         """Ask S3 whether the object is still what it was, if it was not asked just now; see `Library.references`.
@@ -152,6 +153,7 @@ class ObjectLibrary:
             if etag and changed == known:
                 return known  # the put of a try that seemed to fail
             if self._documents.exchange(self._bucket, self._key, references.document(changed), etag=etag):
+                self._checked_at = _LONG_AGO
                 return changed
             time.sleep(random.uniform(0, _PAUSE_S * 2 ** min(attempt, 5)))  # noqa: S311  # only spreads who tries when
         raise StorageError(f"{self._place} was changed by others {_ATTEMPTS} times in a row; try again")
