@@ -53,7 +53,7 @@ class RunConfig:
     """
 
     name: str = "pdr"
-    n_steps: int = 1500
+    n_steps: int = 1600
     n_excerpts: int = 10
     n_versions: int = 6
     accumulate: int = 1
@@ -63,7 +63,7 @@ class RunConfig:
     precision: Literal["bf16-mixed", "16-mixed", "32-true"] = "bf16-mixed"
     average_decay: float = 0.995
     indifference: float = 0.08
-    emphasis: dict[str, float] = field(default_factory=lambda: {"tempo": 4.0})
+    emphasis: dict[str, float] = field(default_factory=lambda: {"tempo": 8.0})
     local_share: float = 0.4
     across_pieces: float = 0.02
     flaw_weight: float = 0.5

@@ -40,7 +40,7 @@ class LadderConfig:
     seed : of everything drawn
     """
 
-    n_shards: int = 20
+    n_shards: int = 17
     n_validation_shards: int = 3
     excerpts_per_shard: int = 64
     n_versions: int = 6
@@ -193,9 +193,7 @@ def _versions(
         yield piece, played, _aligned(version.damage, start, stop, config.features)
 
 
-def _aligned(
-    damage: npt.NDArray[np.float32], start: int, stop: int, config: FeatureConfig
-) -> npt.NDArray[np.float32]:
+def _aligned(damage: npt.NDArray[np.float32], start: int, stop: int, config: FeatureConfig) -> npt.NDArray[np.float32]:
     """Damage over the played part of the recording in steps of LABEL_STEP_S: (F, n) -> (n', F)."""
     n_steps = max(1, int(np.ceil((stop - start) / config.frames_per_s / LABEL_STEP_S)))
     seconds = start / config.frames_per_s + (np.arange(n_steps) + 0.5) * LABEL_STEP_S
