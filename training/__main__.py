@@ -17,7 +17,11 @@ STEPS = {
     "fit": ("training.commands.fit", "train a network on the skill ladder"),
     "ladder": ("training.commands.ladder", "build and render the skill ladder"),
     "pairs": ("training.commands.pairs", "list, label, divide and judge pairs of recordings"),
+    "recognition": ("training.commands.recognition", "measure how often a piece is recognised"),
     "references": ("training.commands.references", "play and score the reference performances"),
+    "robustness": ("training.commands.robustness", "see how far ratings move where they should not"),
+    "tune": ("training.commands.tune", "seek better settings of a run on the skill ladder"),
+    "worsened": ("training.commands.worsened", "hold real recordings made worse against their originals"),
 }
 
 

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from training import calibrate, consensus, metrics, playback
 from training.calibrate import Rated
+from training.cepstrum import as_features
 from training.consensus import Scorer
 from training.ladder import Shard
 from training.metrics import Estimate
@@ -186,7 +188,8 @@ def ladder_agreement(scorer: Scorer, shards: Sequence[Shard]) -> Estimate:
         edges = np.concatenate([[0], np.cumsum(shard.lengths)])
         for version, (start, stop) in enumerate(itertools.pairwise(edges)):
             if stop - start >= scorer.cut.snippet_frames(scorer.features):
-                found.append(scorer.score(shard.frames[start:stop].astype(np.float32)))
+                frames = torch.from_numpy(shard.frames[start:stop].astype(np.float32))
+                found.append(scorer.score(as_features(frames, scorer.features).numpy()))
                 groups.append(f"{number}/{shard.excerpt[version]}")
                 severities.append(float(shard.severity[version]))
     pairs = metrics.pair_indices(-np.array(severities), np.array(groups), min_difference=0.0)

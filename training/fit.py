@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ class _Drawn(IterableDataset[Batch]):
         return islice((self.batches.draw(rng) for _ in iter(int, 1)), self.only)
 
 
-def fit(run: RunConfig, ladder_folder: Path, out: Path) -> Path:
+def fit(run: RunConfig, ladder_folder: Path, out: Path, *, callbacks: Sequence[Callback] = ()) -> Path:
     """Train a network, resuming where an earlier call was stopped.
 
     Parameters
@@ -109,6 +109,7 @@ def fit(run: RunConfig, ladder_folder: Path, out: Path) -> Path:
     run : how to train
     ladder_folder : with the shards
     out : folder for checkpoints and TensorBoard logs
+    callbacks : that the trainer calls besides its own
 
     Returns
     -------
@@ -127,7 +128,7 @@ def fit(run: RunConfig, ladder_folder: Path, out: Path) -> Path:
     lightning.seed_everything(run.seed + 7919 * done, verbose=False)
     module = Fit(run)
     keeper = _keeper(run, out)
-    trainer = _trainer(run, out, keeper)
+    trainer = _trainer(run, out, [keeper, *callbacks])
     train = _Drawn(_batches(run, ladder.read(ladder_folder, "train"), seed=run.seed + 7919 * done))
     held_out = _Drawn(_batches(run, ladder.read(ladder_folder, "validation"), seed=0), only=run.validation_batches)
     validation = DataLoader(held_out, batch_size=None)
@@ -182,8 +183,8 @@ def _keeper(run: RunConfig, out: Path) -> ModelCheckpoint:
     )
 
 
-def _trainer(run: RunConfig, out: Path, keeper: ModelCheckpoint) -> lightning.Trainer:
-    callbacks: list[Callback] = [keeper, TQDMProgressBar(refresh_rate=10)]
+def _trainer(run: RunConfig, out: Path, asked: Sequence[Callback]) -> lightning.Trainer:
+    callbacks: list[Callback] = [*asked, TQDMProgressBar(refresh_rate=10)]
     if run.patience is not None:
         callbacks.append(EarlyStopping(f"validation/{run.select_by}", mode="max", patience=run.patience))
     return lightning.Trainer(

@@ -17,23 +17,18 @@ import numpy as np
 import torch
 
 from pkai.features import Frames
-from training import calibrate, consensus
+from training import calibrate, consensus, networks
+from training.augmentation import augmented
 from training.config import RunConfig
 from training.consensus import Scorer
 from training.cross_validation import Learnt
-from training.fit import Fit
+from training.objective import objective
 from training.people import Indices, People
+from training.ranker import Ranker
 from training.skill_ladder import FAMILIES
 from training.snippets import Batch
 
 _BEST_RATING, _RATING_RANGE = 5.0, 4.0
-
-
-class _Quiet(Fit):
-    """A fit without a trainer to log to."""
-
-    def log_dict(self, *args: Any, **kwargs: Any) -> None:
-        """Keep nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +67,7 @@ class FromScratch:
         return Learnt(scores=scores, scale=scale, tie_band=tie_band, about={"steps": self.n_steps})
 
 
-def trained(how: RunConfig, recordings: Sequence[Frames], people: People, train: Indices) -> torch.nn.Module:
+def trained(how: RunConfig, recordings: Sequence[Frames], people: People, train: Indices) -> Ranker:
     """The network of a configuration after training on some recordings, in evaluation mode.
 
     Raises
@@ -81,19 +76,20 @@ def trained(how: RunConfig, recordings: Sequence[Frames], people: People, train:
         If no piece has two recordings to train on.
     """
     torch.manual_seed(how.seed)
-    module = _Quiet(how)
-    configured = module.configure_optimizers()
-    optimizer, scheduler = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
+    network = networks.build(how.network, len(FAMILIES), how.features.kind).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=how.learning_rate, total_steps=how.n_steps)
     rng = np.random.default_rng(how.seed)
-    module.train()
     for _ in range(how.n_steps):
-        loss = module.training_step(_batch(how, recordings, people, train, rng), 0)
+        batch = _batch(how, recordings, people, train, rng)
+        snippets = augmented(batch.snippets, how.augmentation, how.features)
+        loss, _ = objective(network.hear(snippets), batch, how)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(module.network.parameters(), how.gradient_clip)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), how.gradient_clip)
         optimizer.step()
-        scheduler.step()
-    return module.network.eval()
+        schedule.step()
+    return network.eval()
 
 
 def _batch(

@@ -1,0 +1,61 @@
+"""`pkai-train worsened`: real recordings made worse in the audio, against their originals."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from pkai.errors import PkaiError
+
+_log = logging.getLogger(__name__)
+_SUFFIXES = (".mp3", ".m4a", ".wav", ".flac", ".ogg", ".opus", ".webm")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this step."""
+    parser.description = (
+        "Cut pauses into real recordings, make their speed uneven with the pitch kept, repeat passages, and all of it; "
+        "then count how often the judge scores the worse one below its original."
+    )
+    parser.add_argument("recordings", type=Path, help="folder of recordings of real pianos")
+    parser.add_argument("--model", nargs="+", default=["pdr"], metavar="NAME", help="default: pdr")
+    parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
+    parser.add_argument(
+        "--seeds", type=int, default=5, help="versions of each of the four kinds for each recording (default: 5)"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the results there, for the model card")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print how many of the worse ones score below their originals."""
+    from training import consensus, results, worsened
+
+    try:
+        files = sorted(path for path in args.recordings.iterdir() if path.suffix.lower() in _SUFFIXES)
+        if not files:
+            raise ValueError(f"{args.recordings} holds no recording ({', '.join(_SUFFIXES)})")
+        scorers = {each.name: each for each in (consensus.of_model(args.model_dir / name) for name in args.model)}
+        found = worsened.cases(scorers, files, n_seeds=args.seeds)
+    except (ValueError, OSError, PkaiError) as err:
+        _log.error("worsened: %s", err)
+        return 1
+    judges = {
+        label: {
+            "all": worsened.counted(cases),
+            "kinds": {kind: worsened.counted([c for c in cases if c.kind == kind]) for kind in worsened.KINDS},
+            "cases": [vars(case) for case in cases],
+        }
+        for label, cases in found.items()
+    }
+    if args.out:
+        kept = {label: {key: row[key] for key in ("all", "kinds")} for label, row in judges.items()}
+        command = results.command_line("worsened", args.recordings, {"model": args.model, "seeds": args.seeds})
+        results.write(args.out, "worsened", command, {"recordings": len(files), "judges": kept})
+    if args.json:
+        print(json.dumps(judges))
+        return 0
+    for label, row in judges.items():
+        parts = [f"{name} {n['right']} of {n['n']}" for name, n in {**row["kinds"], "in all": row["all"]}.items()]
+        print(f"{label}: scored below the original: {', '.join(parts)}")
+    return 0
