@@ -27,6 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pkai {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_score(commands)
+    _add_report(commands)
     _add_compare(commands)
     _add_references(commands)
     _add_invoke(commands)
@@ -62,6 +63,17 @@ def _add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--references", type=_names, metavar="A,B", help="compare with these references only")
     _add_model(parser)
     _add_output(parser)
+
+
+def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("report", help="write what was heard as one web page, to send or to print")
+    parser.add_argument("files", nargs=1, type=Path, metavar="FILE", help="MP3, M4A, WebM, Ogg, FLAC or WAV")
+    parser.add_argument("-o", "--output", type=_web_page, required=True, metavar="OUT.html", help="file to write")
+    parser.add_argument("--with-audio", action="store_true", help="put the recording into the page, to hear passages")
+    parser.add_argument("--piece", help="compare with the references of this piece only")
+    parser.add_argument("--references", type=_names, metavar="A,B", help="compare with these references only")
+    _add_model(parser)
+    parser.set_defaults(json=False)
 
 
 def _add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -151,6 +163,13 @@ def _place(text: str) -> str:
     if not is_place_of_references(text):
         raise argparse.ArgumentTypeError(f"{text} is none; give s3://bucket/key, or a .json file")
     return text
+
+
+def _web_page(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() != ".html":
+        raise argparse.ArgumentTypeError(f"{text} must end in .html")
+    return path
 
 
 def _picture(text: str) -> Path:

@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="replace")  # a title may have letters that the terminal has not
     commands = {
         "score": _score,
+        "report": _report,
         "compare": _compare,
         "references": _references,
         "invoke": _invoke,
@@ -75,6 +76,25 @@ def _score(arguments: argparse.Namespace) -> int:
         if len(scored) > 1 and not arguments.json:
             _write(report.ranking_lines(scored, terminal))
     return 0 if len(scored) == len(arguments.files) else 1
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    with _canvas(arguments.output) as canvas:
+        from pkai import html_report, plot
+
+        assert canvas is not None  # noqa: S101  # the parser asks for an output
+        judge = _judge(arguments)
+        known = library.of(_settings(arguments)).references()
+        wish = Wish(piece=arguments.piece, names=arguments.references)
+        selection.refuse(wish, known, model_sha256=judge.manifest.sha256)
+        for path, hearing in _hearings(judge, arguments, with_chroma=wish.is_open):
+            assessment = judge.assessment(hearing, judge.choose(hearing, wish, known))
+            named = Named(name=path.name, assessment=assessment)
+            audio = html_report.EmbeddedAudio.of(path) if arguments.with_audio else None
+            written = html_report.page(named, plot.picture(named, hearing, judge.manifest), audio)
+            canvas.draft.write_text(written, encoding="utf-8")
+            return 0
+    return 1
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -233,7 +253,7 @@ def _canvas(out: Path | None) -> "AbstractContextManager[Canvas | None]":
     except ModuleNotFoundError as err:
         if (err.name or "").partition(".")[0] != "matplotlib":
             raise
-        raise RequestError("--plot needs matplotlib; install it with: pip install 'pkai[plot]'") from err
+        raise RequestError("pictures need matplotlib; install it with: pip install 'pkai[plot]'") from err
     return plot.canvas(out)
 
 

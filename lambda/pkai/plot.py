@@ -3,6 +3,7 @@
 Needs matplotlib, the `plot` extra. Figures are made without pyplot, so nothing global is touched and no display needed.
 """
 
+import io
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ from pkai.assessment import Assessment, Comparison, PairAssessment
 from pkai.calibration import LEVELS
 from pkai.errors import RequestError
 from pkai.hearing import Hearing
-from pkai.report import Named, percent, verdict
+from pkai.report import Named, advice_sentences, percent, verdict
 from pkai.terminal import fit, minutes
 
 # Okabe and Ito's palette: told apart with any colour vision.
@@ -40,6 +41,14 @@ _HZ_TICKS = (50, 200, 500, 1000, 2000, 4000, 8000)
 _NOTES_HZ = {f"C{octave}": 440 * 2 ** (octave - 4 - 9 / 12) for octave in range(1, 9)}
 _MIN_TICK_BANDS = 4
 _MAX_RUNGS = 18
+# More onsets would run into one another on paper.
+_MAX_ONSETS = 400
+_ONSET_DEVIATIONS = 4.0
+_FAINT_ONSET = 0.2
+_ONSET_GAP_S = 0.06
+# The severity that is drawn as dark as can be, unless there is worse.
+_MUCH = 2.0
+_EXTENT_COLOURS = {"none": _FAINT, "some": "#b3641a", "much": _WEAK}
 _LABEL_GAP = 5.0
 _FONTS = ("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans JP", "Hiragino Sans", "Yu Gothic", "IPAexGothic")
 _STYLE: dict[Any, Any] = {
@@ -65,7 +74,7 @@ class Canvas:
     Attributes
     ----------
     draft : file to write
-    kind : "png", "pdf" or "svg"
+    kind : "png", "pdf" or "svg", or "html" for a report
     """
 
     draft: Path
@@ -87,6 +96,15 @@ class Canvas:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing")  # a file may be named in any script
             figure.savefig(self.draft, format=self.kind, dpi=_DPI)
+
+
+def picture(named: Named, hearing: Hearing, manifest: Manifest) -> bytes:
+    """One recording as a PNG."""
+    drawn = io.BytesIO()
+    with _style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        recording_figure(named, hearing, manifest).savefig(drawn, format="png", dpi=_DPI)
+    return drawn.getvalue()
 
 
 @contextmanager
@@ -118,10 +136,11 @@ def recording_figure(named: Named, hearing: Hearing, manifest: Manifest) -> Figu
     figure = Figure(figsize=_A4_LANDSCAPE)
     figure.text(0.07, 0.945, fit(named.name, 80).rstrip(), size=16, weight="bold")
     figure.text(0.07, 0.905, _summary(named.assessment), size=12, color=_OWN)
-    grid = figure.add_gridspec(1, 2, width_ratios=(4.2, 1), left=0.07, right=0.98, top=0.86, bottom=0.1, wspace=0.27)
-    rating = _draw_over_time(figure, grid[0], named.assessment, hearing, manifest)
-    rating.set_xlabel("time, min:s")
+    grid = figure.add_gridspec(1, 2, width_ratios=(4.2, 1), left=0.1, right=0.98, top=0.86, bottom=0.2, wspace=0.27)
+    lowest = _draw_over_time(figure, grid[0], named.assessment, hearing, manifest)
+    lowest.set_xlabel("time, min:s")
     _draw_ladder(figure.add_subplot(grid[1]), named.assessment)
+    _write_advice(figure, named.assessment)
     _footer(figure, manifest)
     return figure
 
@@ -133,7 +152,7 @@ def pair_figure(
     figure = Figure(figsize=_A4_PORTRAIT)
     who = verdict("the first", "the second", pair)
     figure.text(0.1, 0.945, who[0].upper() + who[1:], size=14, weight="bold")
-    grid = figure.add_gridspec(2, 1, left=0.1, right=0.86, top=0.88, bottom=0.08, hspace=0.22)
+    grid = figure.add_gridspec(2, 1, left=0.14, right=0.86, top=0.88, bottom=0.08, hspace=0.22)
     for row, (one, hearing) in enumerate(zip(named, hearings, strict=True)):
         place = grid[row]
         axes = _draw_over_time(figure, place, one.assessment, hearing, manifest)
@@ -153,7 +172,8 @@ def _summary(assessment: Assessment) -> str:
 def _footer(figure: Figure, manifest: Manifest) -> None:
     legend = (
         "▲ strongest and ▼ weakest passages, with their ratings  ·  "
-        "blue band: where the rating of the whole likely lies  ·  attention: what the judge went by most"
+        "blue band: where the rating of the whole likely lies  ·  attention: what the judge went by most  ·  "
+        "ticks under the spectrogram: where notes begin"
     )
     figure.text(0.07, 0.02, legend, size=6.5, color=_FAINT)
     figure.text(0.98, 0.97, f"judged by {manifest.name} {manifest.version}", size=6.5, color=_FAINT, ha="right")
@@ -162,19 +182,24 @@ def _footer(figure: Figure, manifest: Manifest) -> None:
 def _draw_over_time(
     figure: Figure, place: SubplotSpec, assessment: Assessment, hearing: Hearing, manifest: Manifest
 ) -> Axes:
-    """Spectrogram, attention and rating, one below the other on one time axis; returns the axes of the rating."""
-    grid = place.subgridspec(3, 1, height_ratios=(3, 0.22, 2.4), hspace=0.09)
+    """Spectrogram, attention, rating and flaws, one below the other on one time axis; returns the lowest axes."""
+    grid = place.subgridspec(4, 1, height_ratios=(3, 0.22, 2.2, 1.5), hspace=0.1)
     sound = figure.add_subplot(grid[0])
     attention = figure.add_subplot(grid[1], sharex=sound)
     rating = figure.add_subplot(grid[2], sharex=sound)
+    flaws = figure.add_subplot(grid[3], sharex=sound)
     _draw_spectrogram(sound, hearing, manifest)
     _draw_attention(attention, hearing)
     _draw_rating(rating, assessment, manifest)
     _mark_passages(sound, rating, assessment)
-    for axes in (sound, attention):
+    _draw_flaws(flaws, assessment)
+    _time_axis(flaws, hearing)
+    _mark_onsets(sound, hearing, manifest)
+    for axes in (sound, attention, rating):
         axes.tick_params(labelbottom=False, bottom=False)
-    _time_axis(rating, hearing)
-    return rating
+    for axes in (attention, rating, flaws):
+        axes.tick_params(axis="x", which="minor", bottom=False)
+    return flaws
 
 
 def _draw_spectrogram(axes: Axes, hearing: Hearing, manifest: Manifest) -> None:
@@ -221,6 +246,51 @@ def _draw_attention(axes: Axes, hearing: Hearing) -> None:
     axes.imshow(joined.T, aspect="auto", cmap="YlGnBu", extent=(*_span_s(hearing), 0, 1), vmin=0, vmax=most)
     axes.set_yticks([])
     axes.set_ylabel("attention", rotation=0, ha="right", va="center", fontsize=8)
+
+
+def _mark_onsets(axes: Axes, hearing: Hearing, manifest: Manifest) -> None:
+    """A tick under the spectrogram for each onset, where the recording is short enough for them to be told apart."""
+    onsets_s = hearing.recording.played_from_s + onsets(hearing, manifest) / hearing.frames_per_s
+    if len(onsets_s) <= _MAX_ONSETS:
+        axes.set_xticks(onsets_s, minor=True)
+        axes.tick_params(axis="x", which="minor", bottom=True, length=4, width=0.6, color=_INK)
+
+
+def onsets(hearing: Hearing, manifest: Manifest) -> npt.NDArray[np.int64]:
+    """Frames at which a note or a chord begins: peaks of the spectral flux, none within 60 ms of a stronger one."""
+    log_mel = features.log_mel(hearing.features, manifest.features)
+    flux = np.maximum(np.diff(log_mel, axis=0, prepend=log_mel[:1]), 0).mean(axis=1)
+    deviation = float(np.median(np.abs(flux - np.median(flux))))
+    # In a recording with pauses the median is that of silence, so a strong onset sets a floor, too.
+    floor = max(float(np.median(flux)) + _ONSET_DEVIATIONS * deviation, _FAINT_ONSET * float(np.percentile(flux, 99)))
+    reach = max(1, round(_ONSET_GAP_S * hearing.frames_per_s))
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(flux, reach), 2 * reach + 1)
+    return np.flatnonzero((flux >= around.max(axis=1)) & (flux > floor))
+
+
+def _draw_flaws(axes: Axes, assessment: Assessment) -> None:
+    """How bad each family of flaws is along the recording: a row each, the darker the worse."""
+    found = assessment.diagnosis
+    timeline = assessment.timeline
+    edges_s = [timeline[0].start_s, *(point.end_s for point in timeline)]
+    most = max(_MUCH, *(max(finding.over_time) for finding in found))
+    severity = np.array([finding.over_time for finding in found])
+    axes.pcolormesh(edges_s, np.arange(len(found) + 1), severity, cmap="OrRd", vmin=0, vmax=most)
+    axes.set_yticks(np.arange(len(found)) + 0.5, [finding.family for finding in found])
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0)
+    for row, finding in enumerate(found):
+        axes.annotate(
+            finding.extent, (1.01, row + 0.5), xycoords=axes.get_yaxis_transform(), size=7, va="center",
+            color=_EXTENT_COLOURS[finding.extent], weight="bold" if finding.extent == "much" else "normal",
+        )  # fmt: skip
+
+
+def _write_advice(figure: Figure, assessment: Assessment) -> None:
+    """What to practise, at the foot of the page."""
+    figure.text(0.07, 0.125, "To practise", size=10, weight="bold", va="top")
+    for line, sentence in enumerate(advice_sentences(assessment)):
+        figure.text(0.16, 0.125 - 0.024 * line, sentence, size=8.5, va="top")
 
 
 def _draw_rating(axes: Axes, assessment: Assessment, manifest: Manifest) -> None:
@@ -287,7 +357,7 @@ def _draw_ladder(axes: Axes, assessment: Assessment) -> None:
     axes.axhspan(*assessment.rating_interval, color=_OWN, alpha=0.13, linewidth=0)
     rungs = [(assessment.rating, "this recording", _OWN)]
     for comparison in _nearest(assessment):
-        title = fit(comparison.reference.title, 26).rstrip()
+        title = fit(_short(comparison.reference.title), 28).rstrip()
         label = f"{title}\n{comparison.outcome} · {percent(comparison.p_better)}"
         rungs.append((comparison.reference.rating, label, _OUTCOME_COLOURS[comparison.outcome]))
     rungs.sort(key=lambda rung: rung[0])
@@ -297,6 +367,12 @@ def _draw_ladder(axes: Axes, assessment: Assessment) -> None:
         axes.plot(0, rating, "o", color=colour, markersize=9 if own else 6, clip_on=False, zorder=3)
         weight = "bold" if own else "normal"
         axes.text(0.17, at, label, size=8.5 if own else 7.5, color=colour, va="center", weight=weight)
+
+
+def _short(title: str) -> str:
+    """A title without its bars: "Für Elise, bars 1-22, expert" is too long for a rung."""
+    parts = title.split(", ")
+    return ", ".join((parts[0], parts[-1])) if len(parts) > 1 else title
 
 
 def _nearest(assessment: Assessment) -> list[Comparison]:

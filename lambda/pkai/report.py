@@ -108,6 +108,12 @@ def verdict(first: str, second: str, pair: PairAssessment) -> str:
     return f"{second} is played better than {first} (chance: {percent(1 - pair.p_better)})"
 
 
+def advice_sentences(assessment: Assessment) -> list[str]:
+    """What to practise, the worst first, and no more than a teacher would name at once."""
+    heard = sorted((finding for finding in assessment.diagnosis if finding.extent != "none"), key=lambda f: -f.severity)
+    return [finding.sentence for finding in heard[:_MOST_ADVICE]] or ["nothing in particular stands out"]
+
+
 def percent(probability: float) -> str:
     """A probability in percent; never a certainty."""
     if probability < 0.01:
@@ -285,10 +291,8 @@ def _flaw_row(assessment: Assessment, finding: Finding, most: float, width: int,
 
 
 def _advice_block(assessment: Assessment, terminal: Terminal) -> list[str]:
-    """What to practise, the worst first, and no more than a teacher would name at once."""
-    heard = sorted((finding for finding in assessment.diagnosis if finding.extent != "none"), key=lambda f: -f.severity)
-    sentences = [finding.sentence for finding in heard[:_MOST_ADVICE]] or ["nothing in particular stands out"]
     width = terminal.width - _MARGIN
+    sentences = advice_sentences(assessment)
     lines = [line for sentence in sentences for line in textwrap.wrap(sentence, width, subsequent_indent="  ")]
     return [*_labelled("Practise", lines, terminal), ""]
 

@@ -57,12 +57,38 @@ def test_spectrogram_attention_and_rating_share_the_time_of_the_playing(
     heard: tuple[Named, Hearing, Manifest],
 ) -> None:
     _, hearing, _ = heard
-    sound, attention, rating, _ = plot.recording_figure(*heard).axes
+    sound, attention, rating, flaws, _ = plot.recording_figure(*heard).axes
     played = (hearing.recording.played_from_s, hearing.recording.played_to_s)
-    for axes in (sound, attention, rating):
+    for axes in (sound, attention, rating, flaws):
         assert axes.get_xlim() == pytest.approx(played)
     assert rating.get_ylim() == (0, 100)
-    assert rating.xaxis.get_major_formatter()(61, 0) == "1:01"
+    assert flaws.xaxis.get_major_formatter()(61, 0) == "1:01"
+
+
+def test_notes_begin_where_the_ticks_under_the_spectrogram_say(model_root: Path, tmp_path: Path) -> None:
+    rate, at_s = 22_050, (0.5, 1.25, 3.0, 4.0, 6.5, 7.0, 8.5)
+    samples = np.zeros(10 * rate, np.float32)
+    for note, start_s in enumerate(at_s):
+        t = np.arange(round(1.5 * rate)) / rate
+        tone = 0.3 * np.exp(-3 * t) * sum(np.sin(2 * np.pi * k * (262 + 40 * note) * t) / k for k in (1, 2, 3))
+        start = round(start_s * rate)
+        samples[start : start + len(t)] += tone.astype(np.float32)
+    judge = Judge.load(model_root, "pdr", n_threads=1)
+    hearing = judge.hear(recording_files.write(tmp_path / "notes.wav", samples))
+    found_s = hearing.recording.played_from_s + plot.onsets(hearing, judge.manifest) / hearing.frames_per_s
+    assert len(found_s) <= len(at_s) + 1
+    for start_s in at_s[1:]:
+        assert np.abs(found_s - start_s).min() < 0.06
+
+
+def test_each_family_of_flaws_has_its_row_and_what_to_practise_is_told(
+    heard: tuple[Named, Hearing, Manifest],
+) -> None:
+    named, _, _ = heard
+    figure = plot.recording_figure(*heard)
+    rows = [label.get_text() for label in figure.axes[3].get_yticklabels()]
+    assert rows == [finding.family for finding in named.assessment.diagnosis]
+    assert "To practise" in texts(figure)
 
 
 def test_the_frequency_axis_names_the_band_in_which_a_tone_shows(heard: tuple[Named, Hearing, Manifest]) -> None:
