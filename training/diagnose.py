@@ -14,12 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy import optimize, stats
 
 from pkai.assessment import RecordingFacts
 from pkai.diagnosis import FamilyScale
 from pkai.scorer import Judge
 from training import snippets
+from training.cepstrum import as_features
 from training.ladder import Shard
 from training.skill_ladder import FAMILIES, LABEL_STEP_S
 from training.snippets import FAMILY_WEIGHTS
@@ -111,7 +113,8 @@ def _listen(judge: Judge, shard: Shard, first_excerpt: int) -> Iterator[Told]:
     for index, (frames, damage) in enumerate(snippets.versions(shard)):
         if len(frames) < judge.manifest.segments.snippet_frames(features):
             continue
-        heard = judge.hear_features(frames.astype(np.float32), _unnamed(len(frames) / features.frames_per_s))
+        played = as_features(torch.from_numpy(frames.astype(np.float32)), features).numpy()
+        heard = judge.hear_features(played, _unnamed(len(frames) / features.frames_per_s))
         planted = np.repeat(damage.astype(np.float64), frames_per_label, axis=0)[: len(frames)].T
         yield Told(
             piece=str(shard.pieces[index]),

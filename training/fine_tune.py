@@ -13,7 +13,7 @@ import io
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pkai import segments
+from pkai.features import FeatureConfig
 from training.augmentation import Augmentation, augmented
 from training.durable import replace_bytes
 from training.export import MeanOfNetworks
@@ -34,6 +35,7 @@ from training.pairs import Pair, recordings_of
 logger = logging.getLogger(__name__)
 
 Features = Mapping[str, npt.NDArray[np.float16]]
+Variants = Mapping[str, Sequence[npt.NDArray[np.float16]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +102,13 @@ class Listening:
     snippet_frames : in a snippet
     scale : difference of scores at which the odds are e : 1
     tie_band : difference of scores that is heard as equal
+    features : of its front end
     """
 
     snippet_frames: int
     scale: float
     tie_band: float
+    features: FeatureConfig = field(default_factory=FeatureConfig)
 
 
 _HELD_OUT_FOLDS, _VALIDATION_FOLDS = 4, 3
@@ -153,6 +157,7 @@ def fine_tune(
     checkpoint: Path,
     *,
     progress: bool = True,
+    variants: Variants | None = None,
 ) -> Course:
     """Train in place, going on from the checkpoint of an earlier call that was stopped.
 
@@ -163,11 +168,13 @@ def fine_tune(
     listening : of the shipped model
     checkpoint : file written at each validation; one of other data or settings is not gone on from
     progress : show a bar
+    variants : of recordings to train on, drawn as often as the recordings themselves
     """
+    heard = _Choice(features, variants or {})
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     mean.eval().to(device)
     optimizer = torch.optim.Adam(mean.parameters(), lr=how.learning_rate)
-    state = _Progress(checkpoint, _fingerprint(mean, features, division, how))
+    state = _Progress(checkpoint, _fingerprint(mean, heard, division, how))
     if not state.resume(mean, optimizer):
         state.note(0, _validation_loss(mean, features, division.validation, listening), mean, optimizer)
     with tqdm(total=how.n_steps, initial=state.steps[-1], desc="fine-tuning", unit="step", disable=not progress) as bar:
@@ -175,7 +182,7 @@ def fine_tune(
             first = state.steps[-1]
             last = min(first + how.validate_every, how.n_steps)
             for step in range(first, last):
-                loss = _batch_loss(mean, features, division.train, how, listening, step)
+                loss = _batch_loss(mean, heard, division.train, how, listening, step)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -185,6 +192,23 @@ def fine_tune(
     mean.load_state_dict(state.best_weights)
     mean.cpu()
     return Course(steps=state.steps, losses=state.losses, best_step=state.best_step)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Each recording, and what variants of it there are."""
+
+    features: Features
+    variants: Variants
+
+    def all_of(self, name: str) -> list[npt.NDArray[np.float16]]:
+        """The recording, then its variants."""
+        return [self.features[name], *self.variants.get(name, ())]
+
+    def draw(self, name: str, rng: np.random.Generator) -> npt.NDArray[np.float16]:
+        """One of them; where there is only one, nothing is drawn."""
+        choice = self.all_of(name)
+        return choice[rng.integers(len(choice))] if len(choice) > 1 else choice[0]
 
 
 class _Progress:
@@ -240,15 +264,15 @@ def _part(pairs: list[Pair], k: int, seed: int) -> tuple[list[Pair], list[Pair]]
 
 
 def _batch_loss(
-    mean: MeanOfNetworks, features: Features, pairs: list[Pair], how: FineTuning, listening: Listening, step: int
+    mean: MeanOfNetworks, heard: _Choice, pairs: list[Pair], how: FineTuning, listening: Listening, step: int
 ) -> Tensor:
     """Loss of one batch; its number alone decides what is drawn, so a resumed run draws the same."""
     rng = np.random.default_rng([how.seed, step])
     torch.manual_seed(int(rng.integers(2**31)))
     drawn = [pairs[i] for i in rng.choice(len(pairs), min(how.n_pairs, len(pairs)), replace=False)]
     names = recordings_of(drawn)
-    snippets = torch.cat([_snippets(features[name], how.n_segments, listening, rng) for name in names])
-    snippets = augmented(snippets, Augmentation()).to(next(mean.parameters()).device)
+    snippets = torch.cat([_snippets(heard.draw(name, rng), how.n_segments, listening, rng) for name in names])
+    snippets = augmented(snippets, Augmentation(), listening.features).to(next(mean.parameters()).device)
     scores = mean(snippets)[0].view(len(names), how.n_segments).mean(dim=1)
     among = [pair for pair in pairs if pair.first in names and pair.second in names]
     return _loss(dict(zip(names, scores, strict=True)), among, listening)
@@ -286,13 +310,13 @@ def _loss(scores: Mapping[str, Tensor], pairs: Sequence[Pair], listening: Listen
     return total / len(pairs)
 
 
-def _fingerprint(mean: MeanOfNetworks, features: Features, division: Division, how: FineTuning) -> str:
+def _fingerprint(mean: MeanOfNetworks, heard: _Choice, division: Division, how: FineTuning) -> str:
     """Of all that decides a step: weights to start from, recordings, pairs and settings, but not how many steps."""
     digest = hashlib.sha256()
     for tensor in mean.state_dict().values():
         digest.update(tensor.cpu().numpy().tobytes())
-    for name in sorted(features):
-        digest.update(name.encode() + features[name].tobytes())
+    for name in sorted(heard.features):
+        digest.update(name.encode() + b"".join(each.tobytes() for each in heard.all_of(name)))
     settings = {**dataclasses.asdict(how), "n_steps": None, "patience": None}
     digest.update(json.dumps([dataclasses.asdict(division), settings]).encode())
     return digest.hexdigest()

@@ -19,8 +19,8 @@ from torch.utils.data import DataLoader, IterableDataset
 from training import ladder, networks
 from training.augmentation import augmented
 from training.config import RunConfig
-from training.networks import Ranker
 from training.objective import consensus, objective
+from training.ranker import Ranker, SmallRanker
 from training.skill_ladder import FAMILIES
 from training.snippets import Batch, LadderBatches
 
@@ -41,7 +41,8 @@ class Fit(lightning.LightningModule):
         self.save_hyperparameters(dataclasses.asdict(run))
         self.how = run
         self.network = networks.build(run.network, len(FAMILIES), run.features.kind)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if isinstance(self.network, SmallRanker):  # faster; a ResNet's backward pass on a CPU crashes in this layout
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = get_ema_multi_avg_fn(run.average_decay)  # type: ignore[no-untyped-call]
         self.averaged = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True).requires_grad_(False)
         self.finished = False

@@ -14,9 +14,21 @@ import numpy as np
 from pkai.artifact import Manifest
 from pkai.calibration import Calibration
 from pkai.scorer import Judge
-from training import calibrate, export, fine_tune, instruments, recordings, references, verdicts, weights
+from training import (
+    calibrate,
+    export,
+    fine_tune,
+    grad_cam,
+    instruments,
+    recordings,
+    references,
+    variants,
+    verdicts,
+    weights,
+)
 from training.fine_tune import Course, Division, FineTuning, Listening
 from training.pairs import Pair, recordings_of
+from training.variants import VariantConfig
 from training.verdicts import Verdicts
 
 logger = logging.getLogger(__name__)
@@ -62,6 +74,7 @@ def make(
     force: bool = False,
     with_references: bool = True,
     cache: Path = Path("cache"),
+    vary: VariantConfig | None = None,
 ) -> Outcome:
     """Fine-tune, measure on recordings held out, and write `<out>/<name>/` and `<out>/references/` if that helped.
 
@@ -78,6 +91,7 @@ def make(
     force : write the model even if it ranks the held-out pairs no better
     with_references : play and score the reference performances anew, if this machine has a piano
     cache : of sampled grands
+    vary : variants of the recordings to train on; none if None
 
     Raises
     ------
@@ -99,10 +113,20 @@ def make(
     heard = recordings.hear(judge, files)
     checkpoint = out / ".fine-tune.ckpt"
     old = judge.manifest
+    trained = {name: files[name] for name in recordings_of(division.train)}
     course = fine_tune.fine_tune(
-        mean, {n: h.features for n, h in heard.items()}, division, how, listening(old), checkpoint
+        mean,
+        {n: h.features for n, h in heard.items()},
+        division,
+        how,
+        listening(old),
+        checkpoint,
+        variants=variants.hear(
+            trained, old.features, vary or VariantConfig(), least_frames=listening(old).snippet_frames
+        ),
     )
     graph = export.to_onnx(mean, old.features, old.segments)
+    explanation = grad_cam.to_onnx(mean, graph, old.features, old.segments)
 
     def write(to: Path, calibration: Calibration, metrics: dict[str, Any]) -> None:
         export.write(
@@ -117,6 +141,7 @@ def make(
             diagnosis=dict(zip(old.families, old.diagnosis, strict=True)),
             metrics=metrics,
             training=_origin(shipped / name, old, division, how, course),
+            explanation=explanation,
         )
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -179,6 +204,7 @@ def listening(manifest: Manifest) -> Listening:
         snippet_frames=manifest.segments.snippet_frames(manifest.features),
         scale=manifest.calibration.scale,
         tie_band=manifest.calibration.tie_band,
+        features=manifest.features,
     )
 
 

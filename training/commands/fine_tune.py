@@ -29,6 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=300, help="batches at most (default: %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=1e-4, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of what chance decides (default: %(default)s)")
+    parser.add_argument(
+        "--variants",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of each recording to train on, in another tuning, tempo, tone and noise (default: %(default)s)",
+    )
     parser.add_argument("--threads", type=int, help="of torch (default: every core)")
     parser.add_argument("--force", action="store_true", help="write the model even if it ranks no better")
     parser.add_argument("--no-references", action="store_true", help="do not play and score the references anew")
@@ -45,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from pkai.errors import PkaiError
     from training import own_model
     from training.fine_tune import FineTuning
+    from training.variants import VariantConfig
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -61,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
             force=args.force,
             with_references=not args.no_references,
             cache=args.cache,
+            vary=VariantConfig(n=args.variants, seed=args.seed),
         )
     except (ValueError, OSError, PkaiError) as err:
         _log.error("fine-tune: %s", err)

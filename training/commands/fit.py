@@ -1,4 +1,4 @@
-"""`pkai-train fit`: train a network on the ladder; called again, it resumes."""
+"""`pkai-train fit`: train a network on the ladder; called again, it resumes. Prints the path of the best checkpoint."""
 
 import argparse
 import dataclasses
@@ -10,7 +10,7 @@ from training.fit import fit
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this step."""
-    parser.add_argument("--config", type=Path, required=True, help="YAML file, such as training/configs/pdr.yaml")
+    parser.add_argument("--config", type=Path, required=True, help="YAML file, such as training/configs/apr.yaml")
     parser.add_argument("--ladder", type=Path, required=True, help="folder of the skill ladder's shards")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and TensorBoard logs")
     parser.add_argument("--seed", type=int, help="instead of the config's")
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; prints the path of the last checkpoint."""
+    """Train; prints the path of the checkpoint that ranks the validation pieces best."""
     import torch
 
     if args.threads:
