@@ -1,0 +1,192 @@
+"""A fit goes on where it was stopped, keeps its best, and is the same for the same seed."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pkai.features import FeatureConfig
+from pkai.segments import SegmentConfig
+from training import fit as fitting
+from training.config import RunConfig
+from training.fit import BEST_CHECKPOINT, LAST_CHECKPOINT, fit, load_network
+from training.losses import LossConfig
+from training.networks import NetworkConfig
+from training.skill_ladder import FAMILIES
+from training.snippets import Batch, SamplingConfig
+
+# Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
+
+RUN = RunConfig(
+    n_steps=4,
+    n_excerpts=2,
+    n_versions=3,
+    validate_every=2,
+    validation_batches=1,
+    precision="32-true",
+    segments=SegmentConfig(snippet_s=1.0, hop_s=0.5),
+    network=NetworkConfig(base="tiny"),
+)
+ORIGINAL = dataclasses.replace(
+    RUN,
+    n_steps=2,
+    features=FeatureConfig(kind="mfcc", n_mfcc=96),
+    sampling=SamplingConfig(kind="sparse", n_snippets=2),
+    loss=LossConfig(kind="margin", similarity=1.0, disparity=0.0),
+    network=NetworkConfig(base="resnet18", channels=(2, 2, 3, 3)),
+)
+
+
+class Killed(Exception):
+    """What a power cut looks like from inside."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two excerpts in three versions each: the worse, the darker."""
+    folder = tmp_path_factory.mktemp("shards")
+    rng = np.random.default_rng(1)
+    severity = np.tile([0.0, 0.6, 1.2], 2).astype(np.float32)
+    for part in ("train", "validation"):
+        frames = rng.normal(0, 0.3, (6, 100, 96)) - severity[:, None, None]
+        np.savez(
+            folder / f"{part}-000.npz",
+            frames=frames.reshape(600, 96).astype(np.float16),
+            damage=np.repeat(severity / len(FAMILIES), 4)[:, None].repeat(len(FAMILIES), 1).astype(np.float16),
+            lengths=np.full(6, 100),
+            label_lengths=np.full(6, 4),
+            excerpt=np.repeat([0, 1], 3),
+            pieces=np.array(["a"] * 6),
+            severity=severity,
+        )
+    return folder
+
+
+def state(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = torch.load(path, weights_only=True)
+    return found
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, *, at_most: int | None = None) -> list[int]:
+    """Steps as they are taken; after some of them the power is cut."""
+    steps: list[int] = []
+    original = fitting.Fit.training_step
+
+    def step(module: fitting.Fit, batch: Batch, index: int) -> torch.Tensor:
+        if len(steps) == at_most:
+            raise Killed
+        steps.append(module.global_step)
+        return original(module, batch, index)
+
+    monkeypatch.setattr(fitting.Fit, "training_step", step)
+    return steps
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, *accuracies: float) -> None:
+    """Validations that find these, one after the other."""
+    left = list(accuracies)
+
+    def judge(module: fitting.Fit) -> None:
+        module._validation.clear()
+        found = torch.tensor(left.pop(0))
+        module.log_dict({"validation/accuracy": found, "validation/clear_accuracy": found})
+
+    monkeypatch.setattr(fitting.Fit, "on_validation_epoch_end", judge)
+
+
+@pytest.mark.parametrize("run", [RUN, ORIGINAL], ids=["small", "original"])
+@pytest.mark.parametrize("kind", ["pdr", "apr"])
+def test_every_network_can_be_fitted_and_loaded(run: RunConfig, kind: str, shards: Path, tmp_path: Path) -> None:
+    run = dataclasses.replace(run, network=dataclasses.replace(run.network, kind=kind))
+    best = fit(run, shards, tmp_path)
+    assert best == tmp_path / BEST_CHECKPOINT
+    network, found = load_network(best)
+    assert found == run and not network.training and network.features == run.features.kind
+    frames = run.segments.snippet_frames(run.features)
+    score, attention, flaws = network(torch.randn(2, frames, run.features.n_features))
+    assert score.shape == (2,) and flaws.shape == (2, len(FAMILIES), attention.shape[1])
+    assert (tmp_path / "logs").is_dir()
+
+
+def test_a_killed_fit_goes_on_from_its_last_validation(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        steps = counted(patch, at_most=3)
+        with pytest.raises(Killed):
+            fit(RUN, shards, tmp_path)
+        assert steps == [0, 1, 2]
+    assert state(tmp_path / LAST_CHECKPOINT)["global_step"] == 2
+    steps = counted(monkeypatch)
+    fit(RUN, shards, tmp_path)
+    assert steps == [2, 3]
+    assert state(tmp_path / LAST_CHECKPOINT)["global_step"] == RUN.n_steps
+    steps.clear()
+    assert fit(RUN, shards, tmp_path) == tmp_path / BEST_CHECKPOINT
+    assert steps == []  # nothing is left to do
+
+
+def test_checkpoints_of_another_run_are_not_gone_on_from(shards: Path, tmp_path: Path) -> None:
+    run = dataclasses.replace(RUN, n_steps=1, validate_every=1)
+    fit(run, shards, tmp_path)
+    with pytest.raises(ValueError, match=r"is of another run: it has learning_rate 0\.002 and not 0\.5; name another"):
+        fit(dataclasses.replace(run, learning_rate=0.5), shards, tmp_path)
+
+
+def test_the_same_seed_gives_the_same_weights(shards: Path, tmp_path: Path) -> None:
+    run = dataclasses.replace(RUN, n_steps=2)
+    first, again, other = (
+        load_network(fit(dataclasses.replace(run, seed=seed), shards, tmp_path / name))[0].state_dict()
+        for seed, name in ((0, "first"), (0, "again"), (1, "other"))
+    )
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_the_best_by_validation_is_kept_and_not_the_last(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged(monkeypatch, 0.8, 0.7)
+    assert state(fit(RUN, shards, tmp_path))["global_step"] == 2
+    assert state(tmp_path / LAST_CHECKPOINT)["global_step"] == 4
+
+
+def test_a_last_step_between_two_validations_is_judged_too(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged(monkeypatch, 0.7, 0.8)
+    assert state(fit(dataclasses.replace(RUN, n_steps=3), shards, tmp_path))["global_step"] == 3
+
+
+def test_a_fit_that_gains_nothing_ends_early_and_has_ended_for_good(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = dataclasses.replace(RUN, n_steps=50, validate_every=1, patience=2)
+    judged(monkeypatch, 0.7, 0.8, 0.8, 0.75)
+    steps = counted(monkeypatch)
+    assert state(fit(run, shards, tmp_path))["global_step"] == 2
+    assert len(steps) == 4
+    fit(run, shards, tmp_path)
+    assert len(steps) == 4
+
+
+def test_gradients_of_several_batches_make_one_step(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = counted(monkeypatch)
+    fit(dataclasses.replace(RUN, accumulate=3, n_steps=2), shards, tmp_path)
+    assert steps == [0, 0, 0, 1, 1, 1]
+
+
+def test_shards_of_other_features_are_refused(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"the shards have 96 mel bands; features\.n_mels is 64"):
+        fit(dataclasses.replace(RUN, features=FeatureConfig(n_mels=64)), shards, tmp_path)
