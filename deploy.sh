@@ -143,7 +143,7 @@ push_image() {
         say "it is there"
     else
         local base=(${BASE:+--build-arg "BASE=$BASE"})
-        run docker build --network host --platform linux/arm64 "${base[@]}" --file Dockerfile.lambda --tag "$image:$commit" .
+        run docker build --platform linux/arm64 "${base[@]}" --file Dockerfile.lambda --tag "$image:$commit" .
         run docker push --quiet "$image:$commit"
     fi
     digest="$image@sha256:DIGEST"
