@@ -44,6 +44,7 @@ class Route:
     request : what its JSON body is
     takes_recordings : whether a recording itself may be the body
     query : parameters that are known; others are refused
+    passes_over_query : whether parameters are left to the page, to which a hosted login comes back with some
     """
 
     method: str
@@ -56,6 +57,7 @@ class Route:
     request: type[BaseModel] | None = None
     takes_recordings: bool = False
     query: tuple[QueryParameter, ...] = ()
+    passes_over_query: bool = False
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -64,6 +66,8 @@ class Route:
 
     def refuse_unknown_query(self, request: HttpRequest) -> None:
         """Refuse a misspelt parameter instead of passing over it."""
+        if self.passes_over_query:
+            return
         known = {parameter.name: parameter for parameter in self.query}
         for name, values in request.query.items():
             if name not in known:
@@ -283,6 +287,7 @@ ROUTES = (
         answering=_page,
         answers={200: str},
         errors=(400,),
+        passes_over_query=True,
     ),
     Route(
         method="GET",

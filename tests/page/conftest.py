@@ -11,7 +11,7 @@ from typing import Any, cast
 import av
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 import chromium
 import handler
@@ -22,6 +22,8 @@ from pkai.serve import LocalServer
 
 BUNDLED = ROOT / "events" / "audio" / "fur-elise-1-expert-grand.mp3"
 Opening = Callable[..., Page]
+# The machine may be busy otherwise.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
