@@ -2,8 +2,10 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +14,7 @@ import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pkai import artifact
 from pkai.calibration import Calibration
@@ -58,9 +61,9 @@ def to_onnx(network: nn.Module, features: FeatureConfig, cut: SegmentConfig) -> 
     ValueError
         If the graph does not answer as the network does, within TOLERANCE.
     """
-    example = torch.randn(3, cut.snippet_frames(features), features.n_features)
+    example = example_of(features, cut)
     program = torch.onnx.export(
-        network.eval(),
+        fused(network),
         (example,),
         input_names=[artifact.INPUT_NAME],
         output_names=list(artifact.OUTPUT_NAMES),
@@ -76,6 +79,24 @@ def to_onnx(network: nn.Module, features: FeatureConfig, cut: SegmentConfig) -> 
     graph = cast(bytes, model.SerializeToString())
     _refuse_different(network, graph, example)
     return graph
+
+
+def example_of(features: FeatureConfig, cut: SegmentConfig) -> Tensor:
+    """Snippets to trace a network with: (K, S, M)."""
+    return torch.randn(3, cut.snippet_frames(features), features.n_features)
+
+
+def fused(network: nn.Module) -> nn.Module:
+    """A copy, in evaluation mode, whose convolutions do the work of the batch norms behind them.
+
+    The exporter would do that too, but every graph of a network shall hold the same weights.
+    """
+    copy = deepcopy(network).eval()
+    for block in [module for module in copy.modules() if isinstance(module, nn.Sequential)]:
+        for index, (one, other) in enumerate(itertools.pairwise(block)):
+            if isinstance(one, nn.Conv1d | nn.Conv2d) and isinstance(other, nn.BatchNorm1d | nn.BatchNorm2d):
+                block[index], block[index + 1] = fuse_conv_bn_eval(one, other), nn.Identity()
+    return copy
 
 
 def without_origins(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -102,8 +123,9 @@ def write(
     diagnosis: Mapping[str, FamilyScale],
     metrics: dict[str, Any],
     training: dict[str, Any],
+    explanation: bytes | None = None,
 ) -> str:
-    """Write `model.onnx`, `weights.npz` and then `manifest.json` into `folder`, each atomically.
+    """Write `model.onnx`, `explain.onnx`, `weights.npz` and then `manifest.json` into `folder`, each atomically.
 
     Parameters
     ----------
@@ -115,6 +137,7 @@ def write(
     calibration : fitted to this graph
     diagnosis : the same, for each family of flaws in the order of the output
     metrics, training : figures and their origin, for people
+    explanation : as `training.grad_cam.to_onnx` makes it; without it the model explains nothing
 
     Returns
     -------
@@ -127,7 +150,7 @@ def write(
         "schema": artifact.SCHEMA_VERSION,
         "name": name,
         "version": version,
-        "file": "model.onnx",
+        "file": artifact.GRAPH_FILE,
         "sha256": sha256,
         "weights": {"file": WEIGHTS_FILE, "sha256": hashlib.sha256(weights).hexdigest()},
         "opset": OPSET,
@@ -141,7 +164,13 @@ def write(
         "metrics": metrics,
         "training": training,
     }
-    replace_bytes(folder / "model.onnx", graph)
+    if explanation is not None:
+        manifest["explanation"] = {
+            "file": artifact.EXPLANATION_FILE,
+            "sha256": hashlib.sha256(explanation).hexdigest(),
+        }
+        replace_bytes(folder / artifact.EXPLANATION_FILE, explanation)
+    replace_bytes(folder / artifact.GRAPH_FILE, graph)
     replace_bytes(folder / WEIGHTS_FILE, weights)
     replace_bytes(folder / "manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
     return sha256

@@ -14,7 +14,7 @@ from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
 from pkai.scorer import Judge
 from pkai.segments import SegmentConfig
-from training import calibrate, diagnose, evaluate, export, ladder, weights
+from training import calibrate, diagnose, evaluate, export, grad_cam, ladder, weights
 from training.calibrate import Rated
 from training.evaluate import Agreement
 from training.export import MeanOfNetworks
@@ -62,6 +62,7 @@ def release(
     features, cut = run.features, run.segments
     network = _mean([network for network, _ in loaded], ladder_folder, features, cut)
     graph = export.to_onnx(network, features, cut)
+    explanation = grad_cam.to_onnx(network, graph, features, cut)
 
     def write(
         folder: Path, calibration: Calibration, diagnosis: dict[str, FamilyScale], metrics: dict[str, Any]
@@ -79,6 +80,7 @@ def release(
             diagnosis=diagnosis,
             metrics=metrics,
             training=training,
+            explanation=explanation,
         )
 
     with tempfile.TemporaryDirectory() as scratch:

@@ -13,8 +13,11 @@ from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 
 SCHEMA_VERSION = 2
+GRAPH_FILE = "model.onnx"
+EXPLANATION_FILE = "explain.onnx"
 INPUT_NAME = "snippets"
 OUTPUT_NAMES = ("score", "attention", "flaws")
+EXPLANATION_OUTPUT = "saliency"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,7 @@ class Manifest:
     families : of flaws, in the order of the output `flaws`
     diagnosis : what that output means, for each of `families`
     metrics : held-out figures, each with how it was obtained; for people, not read by code
+    explanation_sha256 : of the graph that explains a rating; none if the model came without
     """
 
     name: str
@@ -40,12 +44,14 @@ class Manifest:
     families: tuple[str, ...]
     diagnosis: tuple[FamilyScale, ...]
     metrics: dict[str, Any]
+    explanation_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFiles:
-    """A verified model: its manifest and the bytes of its ONNX graph."""
+    """A verified model: its folder, its manifest and the bytes of its ONNX graph."""
 
+    folder: Path
     manifest: Manifest
     onnx: bytes
 
@@ -67,19 +73,40 @@ def load(folder: Path) -> ModelFiles:
     try:
         raw = json.loads((folder / "manifest.json").read_bytes())
         manifest = _parse(raw)
-        onnx = (folder / raw["file"]).read_bytes()
+        onnx = (folder / GRAPH_FILE).read_bytes()
     except OSError as err:
         raise ModelContractError(f"model folder {folder} lacks {Path(err.filename or '').name}") from err
     except (AttributeError, KeyError, TypeError, ValueError) as err:
         raise ModelContractError(
             f"{folder / 'manifest.json'} is not a manifest of schema {SCHEMA_VERSION}: {err}"
         ) from err
-    found = hashlib.sha256(onnx).hexdigest()
-    if found != manifest.sha256:
+    _refuse_changed(GRAPH_FILE, onnx, manifest.sha256)
+    return ModelFiles(folder=folder, manifest=manifest, onnx=onnx)
+
+
+def verified_explanation(folder: Path, manifest: Manifest) -> Path:
+    """Where the graph lies that explains a rating, held against the manifest; the weights are those of the model.
+
+    Raises
+    ------
+    ModelContractError
+        If the model came without one.
+    ModelIntegrityError
+        If its hash is not the manifest's.
+    """
+    path = folder / EXPLANATION_FILE
+    if manifest.explanation_sha256 is None or not path.is_file():
+        raise ModelContractError(f"{manifest.name} {manifest.version} came without {EXPLANATION_FILE}: export it anew")
+    _refuse_changed(EXPLANATION_FILE, path.read_bytes(), manifest.explanation_sha256)
+    return path
+
+
+def _refuse_changed(name: str, content: bytes, sha256: str) -> None:
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
         raise ModelIntegrityError(
-            f"{raw['file']} has sha256 {found[:12]}…; its manifest says {manifest.sha256[:12]}…: fetch the model again"
+            f"{name} has sha256 {found[:12]}…; its manifest says {sha256[:12]}…: fetch the model again"
         )
-    return ModelFiles(manifest=manifest, onnx=onnx)
 
 
 def _parse(raw: dict[str, Any]) -> Manifest:
@@ -87,8 +114,8 @@ def _parse(raw: dict[str, Any]) -> Manifest:
         raise ValueError(f"schema is {raw['schema']}")
     if set(raw["inputs"]) != {INPUT_NAME} or set(raw["outputs"]) != set(OUTPUT_NAMES):
         raise ValueError(f"inputs and outputs must be {INPUT_NAME} and {', '.join(OUTPUT_NAMES)}")
-    if Path(raw["file"]).name != raw["file"]:
-        raise ValueError(f"file is {raw['file']!r}; it must be the name of a file beside the manifest")
+    if raw["file"] != GRAPH_FILE:
+        raise ValueError(f"file is {raw['file']!r}; it must be {GRAPH_FILE}, beside the manifest")
     families = tuple(raw["families"])
     if (
         set(families) - set(FAMILIES)
@@ -106,6 +133,7 @@ def _parse(raw: dict[str, Any]) -> Manifest:
         families=families,
         diagnosis=tuple(FamilyScale(**_with_tuples(raw["diagnosis"][family])) for family in families),
         metrics=raw["metrics"],
+        explanation_sha256=raw["explanation"]["sha256"] if "explanation" in raw else None,
     )
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from pkai import artifact, audio, features, findings, hearing, references, segments, selection
+from pkai import artifact, audio, explanation, features, findings, hearing, references, segments, selection
 from pkai.assessment import (
     Assessment,
     Comparison,
@@ -25,6 +26,7 @@ from pkai.assessment import (
 )
 from pkai.audio import AudioSource
 from pkai.errors import ModelContractError
+from pkai.explanation import Explanation
 from pkai.features import Frames
 from pkai.hearing import Floats, Hearing
 from pkai.references import Reference
@@ -48,6 +50,7 @@ class Judge:
         self, model: artifact.ModelFiles, known_references: tuple[Reference, ...], *, n_threads: int = 0
     ) -> None:
         self.manifest = model.manifest
+        self._folder, self._n_threads = model.folder, n_threads
         self.references = known_references
         self._session = _session(model.onnx, n_threads)
         _refuse_other_contract(self._session, model.manifest)
@@ -220,6 +223,20 @@ class Judge:
             rank=Rank(better_than=sum(c.outcome == "better" for c in comparisons), of=len(comparisons)),
             warnings=(*_warnings(heard), *chosen.notices),
         )
+
+    def explain(self, heard: Hearing) -> Explanation:
+        """Which sounds raised the rating of a recording and which lowered it; the graph is loaded at the first call.
+
+        Raises
+        ------
+        ModelError
+            If the model came without that graph, or it was changed.
+        """
+        return explanation.explain(self._explainer, heard, self.manifest)
+
+    @cached_property
+    def _explainer(self) -> ort.InferenceSession:
+        return explanation.load(self._folder, self.manifest, n_threads=self._n_threads)
 
     def _run(self, played: Frames, starts: Starts, snippet_frames: int) -> tuple[Floats, Floats, Floats]:
         """Scores (K,), attention (K, S) of mean 1 in each row, and flaws (K, F, S)."""
