@@ -56,7 +56,7 @@ class OriginalRanker(Ranker):
     def hear(self, snippets: Tensor) -> Heard:
         """Score, attention and flaws of (B, T, M) snippets."""
         maps = self.maps(snippets)
-        attention = maps.new_full((len(maps), _MAP_SIDE), 1 / _MAP_SIDE)
+        attention = torch.full_like(maps[:, 0, :, 0], 1 / _MAP_SIDE)  # (B, 14)
         return Heard(self.rank(maps).squeeze(1), attention, self.flaws(maps))
 
     def maps(self, snippets: Tensor) -> Tensor:

@@ -118,13 +118,14 @@ def test_a_killed_fit_goes_on_from_its_checkpoint_and_ends_where_it_should(
     assert steps == [0, 1, 2, 3, 4]
     assert global_step(tmp_path / fitting.LAST_CHECKPOINT) == 4
     steps.clear()
-    last = fitting.fit(RUN, ladder_folder, tmp_path)
+    best = fitting.fit(RUN, ladder_folder, tmp_path)
     assert steps == [4, 5]
-    assert last == tmp_path / fitting.LAST_CHECKPOINT and global_step(last) == RUN.n_steps
+    assert best == tmp_path / fitting.BEST_CHECKPOINT
+    assert global_step(tmp_path / fitting.LAST_CHECKPOINT) == RUN.n_steps
     steps.clear()
-    assert global_step(fitting.fit(RUN, ladder_folder, tmp_path)) == RUN.n_steps
+    assert fitting.fit(RUN, ladder_folder, tmp_path) == best
     assert steps == []  # nothing is left to do
-    network, run = fitting.load_network(last)
+    network, run = fitting.load_network(best)
     assert run == RUN and not network.training
     assert all(bool(torch.isfinite(weight).all()) for weight in network.state_dict().values())
 

@@ -1,14 +1,25 @@
-"""A network scores each snippet for itself, tells where it listened, and can learn an order."""
+"""A network scores each snippet for itself, tells where it listened and what was wrong, and can learn an order."""
 
 import pytest
 import torch
 from torch import Tensor
 
-from training.losses import pairwise_ranking_loss
-from training.networks import NetworkConfig, PairwiseRanker
+from training import networks
+from training.config import RunConfig
+from training.losses import LossConfig
+from training.networks import NetworkConfig
+from training.objective import objective
+from training.ranker import AUDIBLE_FLOOR, Ranker
 from training.skill_ladder import FAMILIES
+from training.snippets import Batch
 
-TINY = NetworkConfig(channels=(4, 4, 6, 6, 8), hidden=8, dropout=0.1)
+NETWORKS = {
+    "pdr": NetworkConfig(base="tiny", dropout=0.0),
+    "apr": NetworkConfig(kind="apr", base="tiny", dropout=0.0),
+    "original-pdr": NetworkConfig(base="resnet18", channels=(2, 2, 3, 3), dropout=0.0),
+    "original-apr": NetworkConfig(kind="apr", base="resnet18", channels=(2, 2, 3, 3), dropout=0.0),
+}
+APR = [name for name, config in NETWORKS.items() if config.kind == "apr"]
 N_FRAMES, N_MELS = 120, 96
 
 
@@ -17,21 +28,44 @@ def seeded() -> None:
     torch.manual_seed(20_170_301)
 
 
-@pytest.fixture
-def network() -> PairwiseRanker:
+def snippets(n: int) -> Tensor:
+    return torch.randn(n, N_FRAMES, N_MELS)
+
+
+def fresh(name: str) -> Ranker:
+    return networks.build(NETWORKS[name], len(FAMILIES))
+
+
+def settled(name: str) -> Ranker:
     """With running statistics of its own, as after training."""
-    made = PairwiseRanker(len(FAMILIES), TINY)
+    made = fresh(name)
     with torch.no_grad():
         for _ in range(3):
             made(snippets(8))
     return made.eval()
 
 
-def snippets(n: int) -> Tensor:
-    return torch.randn(n, N_FRAMES, N_MELS)
+@pytest.fixture(scope="module", params=NETWORKS)
+def network(request: pytest.FixtureRequest) -> Ranker:
+    """Each of them; to be left as it is."""
+    torch.manual_seed(20_170_301)
+    return settled(request.param)
 
 
-def test_there_is_one_score_for_each_snippet_and_attention_adds_up_to_one(network: PairwiseRanker) -> None:
+def run_of(name: str, **loss: float) -> RunConfig:
+    """A run in which the scores are ranked; the originals compare no evidence over time."""
+    weights = {"disparity": 0.0} if name.startswith("original") else {}
+    return RunConfig(network=NETWORKS[name], loss=LossConfig(**{**weights, **loss}))  # type: ignore[arg-type]
+
+
+def batch(severity: Tensor) -> Batch:
+    """Versions of one excerpt, each damaged evenly in all families."""
+    n = len(severity)
+    damage = (severity / len(FAMILIES))[:, None, None].expand(n, len(FAMILIES), 4)
+    return Batch(snippets(n), damage, severity, severity, torch.zeros(n))
+
+
+def test_there_is_one_score_for_each_snippet_and_attention_adds_up_to_one(network: Ranker) -> None:
     score, attention, _ = network(snippets(5))
     assert score.shape == (5,)
     assert attention.shape[0] == 5 and attention.ndim == 2
@@ -39,13 +73,13 @@ def test_there_is_one_score_for_each_snippet_and_attention_adds_up_to_one(networ
     torch.testing.assert_close(attention.sum(dim=1), torch.ones(5))
 
 
-def test_flaws_are_told_for_each_family_and_step_and_are_not_negative(network: PairwiseRanker) -> None:
+def test_flaws_are_told_for_each_family_and_step_and_are_not_negative(network: Ranker) -> None:
     _, attention, told = network(snippets(3))
     assert told.shape == (3, len(FAMILIES), attention.shape[1])
     assert float(told.detach().min()) >= 0
 
 
-def test_neighbours_in_a_batch_never_change_a_score(network: PairwiseRanker) -> None:
+def test_neighbours_in_a_batch_never_change_a_score(network: Ranker) -> None:
     heard = snippets(6)
     heard[3] *= 50
     with torch.no_grad():
@@ -58,37 +92,93 @@ def test_neighbours_in_a_batch_never_change_a_score(network: PairwiseRanker) -> 
         torch.testing.assert_close(network(heard.flip(0))[0], together.flip(0), atol=1e-4, rtol=1e-5)
 
 
-def test_scoring_twice_gives_the_same_score(network: PairwiseRanker) -> None:
+def test_scoring_twice_gives_the_same_score(network: Ranker) -> None:
     heard = snippets(2)
     assert torch.equal(network(heard)[0], network(heard)[0])
 
 
-def test_a_snippet_of_any_length_has_a_score(network: PairwiseRanker) -> None:
+def test_a_snippet_of_any_length_has_a_score(network: Ranker) -> None:
     scores = [network(torch.randn(1, n, N_MELS))[0] for n in (60, 200, 400)]
     assert all(bool(torch.isfinite(score).all()) for score in scores)
 
 
-def test_every_weight_learns_from_ranking_or_from_telling_flaws(network: PairwiseRanker) -> None:
-    score, _, told = network.train()(snippets(6))
-    (score.square().sum() + told.sum()).backward()  # type: ignore[no-untyped-call]
-    assert [name for name, weight in network.named_parameters() if weight.grad is None] == []
+def test_what_cannot_be_heard_changes_no_score_of_log_mel_and_does_of_cepstra() -> None:
+    quiet = torch.full((1, N_FRAMES, N_MELS), AUDIBLE_FLOOR - 0.2)
+    quieter = quiet - 0.5
+    for features, same in (("log-mel", True), ("mfcc", False)):
+        made = networks.build(NETWORKS["pdr"], 1, features).eval()  # type: ignore[arg-type]
+        assert torch.equal(made(quiet)[0], made(quieter)[0]) is same
 
 
-def test_as_many_channels_as_blocks_are_needed() -> None:
-    with pytest.raises(ValueError, match="zip"):
-        PairwiseRanker(1, NetworkConfig(channels=(4, 4)))  # type: ignore[arg-type]
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_weight_learns_from_what_training_makes_small(name: str) -> None:
+    made, given = fresh(name), batch(torch.linspace(0, 1.4, 6))
+    total, terms = objective(made.hear(given.snippets), given, run_of(name))
+    total.backward()  # type: ignore[no-untyped-call]
+    assert [weight for weight, values in made.named_parameters() if values.grad is None] == []
+    assert ("diversity" in terms) is (name in APR)
 
 
-def test_a_tiny_network_learns_the_order_of_eight_snippets() -> None:
-    network = PairwiseRanker(len(FAMILIES), NetworkConfig(channels=(4, 4, 6, 6, 8), hidden=8, dropout=0.0))
-    heard = snippets(8)
-    severity = torch.linspace(0, 1.4, 8)[torch.randperm(8)]
-    weight = torch.ones(8, 8) - torch.eye(8)
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+@pytest.mark.parametrize("name", APR)
+def test_the_score_is_what_shows_skill_less_what_shows_the_lack_of_it(name: str) -> None:
+    heard = settled(name).hear(snippets(4))
+    assert heard.good is not None and heard.bad is not None
+    torch.testing.assert_close(heard.score, heard.good.score - heard.bad.score)
+    torch.testing.assert_close(heard.attention, (heard.good.attention + heard.bad.attention) / 2)
+    for branch in (heard.good, heard.bad):
+        torch.testing.assert_close(branch.attention.sum(dim=1), torch.ones(4))
+
+
+def test_evidence_is_never_negative_and_counts_where_it_is_attended_to() -> None:
+    made = networks.AttentionPairwiseRanker(len(FAMILIES), NETWORKS["apr"])
+    with torch.no_grad():
+        for branch in (made.good, made.bad):
+            branch.attend.weight *= 100  # a fresh network attends to all steps nearly alike
+        heard = made.hear(snippets(4))
+    for found in (heard.good, heard.bad):
+        assert found is not None and float(found.evidence.min()) >= 0
+        assert not torch.allclose(found.evidence, found.everywhere, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["pdr", "apr"])
+def test_a_tiny_network_learns_the_order_of_eight_snippets(name: str) -> None:
+    made, given, run = fresh(name), batch(torch.linspace(0, 1.4, 8)[torch.randperm(8)]), run_of(name)
+    optimizer = torch.optim.Adam(made.parameters(), lr=0.02)
     for _ in range(60):
-        loss = pairwise_ranking_loss(network(heard)[0], severity, weight, indifference=0.1)
+        total, _ = objective(made.hear(given.snippets), given, run)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     with torch.no_grad():
-        assert torch.equal(network(heard)[0].argsort(descending=True), severity.argsort())
+        heard = made.hear(given.snippets)
+    assert torch.equal(heard.score.argsort(descending=True), given.severity.argsort())
+    if heard.good is not None and heard.bad is not None:
+        worst, best = int(given.severity.argmax()), int(given.severity.argmin())
+        assert heard.good.score[best] > heard.good.score[worst]
+        assert heard.bad.score[best] < heard.bad.score[worst]
+
+
+def test_weights_of_losses_decide_what_is_learnt() -> None:
+    made, given = fresh("apr"), batch(torch.tensor([0.0, 1.0]))
+    heard = made.hear(given.snippets)
+    nothing = {"scores": 0.0, "branches": 0.0, "disparity": 0.0, "diversity": 0.0}
+    for weight, names in {
+        "scores": ("rank",),
+        "branches": ("branches", "evidence"),
+        "disparity": ("disparity",),
+        "diversity": ("diversity",),
+    }.items():
+        run = run_of("apr", **{**nothing, weight: 2.0})
+        total, terms = objective(heard, given, run)
+        wanted = run.flaw_weight * terms["flaws"] + 2.0 * sum(terms[name] for name in names)
+        torch.testing.assert_close(total, wanted)
+
+
+def test_scores_of_a_recordings_snippets_are_ranked_by_their_mean() -> None:
+    given = batch(torch.tensor([0.0, 1.0]))
+    several = given._replace(snippets=snippets(6), damage=given.damage.repeat_interleave(3, dim=0))
+    run = RunConfig.from_dict({"sampling": {"kind": "sparse", "n_snippets": 3}, "loss": {"kind": "softplus"}})
+    heard = fresh("pdr").hear(several.snippets)
+    _, terms = objective(heard, several, run)
+    better, worse = heard.score[:3].mean(), heard.score[3:].mean()
+    torch.testing.assert_close(terms["rank"], torch.nn.functional.softplus(worse - better))

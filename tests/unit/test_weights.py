@@ -1,9 +1,11 @@
 """Weights kept beside the graph: the same networks come back, and nothing else is taken for them."""
 
 import hashlib
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,11 +16,13 @@ from pkai.diagnosis import FAMILIES, FamilyScale
 from pkai.errors import ModelContractError, ModelIntegrityError
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
-from training import export, weights
+from training import export, networks, weights
 from training.export import MeanOfNetworks
 from training.networks import NetworkConfig, PairwiseRanker
 
 SMALL = NetworkConfig(channels=(2, 3, 4, 5, 6), hidden=8)
+APR = NetworkConfig(kind="apr", base="tiny")
+ORIGINAL = NetworkConfig(kind="apr", base="resnet18", channels=(2, 2, 3, 3))
 FEATURES, CUT = FeatureConfig(), SegmentConfig()
 CALIBRATION = Calibration(
     score_knots=(-1.0, 1.0),
@@ -64,6 +68,44 @@ def test_exported_networks_come_back_as_they_were(tmp_path: Path) -> None:
     assert config == SMALL
     assert not again.training
     assert artifact.load(tmp_path).manifest.name == "pdr", "the service reads past the weights"
+
+
+@pytest.mark.parametrize("config", [APR, ORIGINAL], ids=["apr", "original"])
+def test_every_network_comes_back_as_it_was(config: NetworkConfig, tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    mean = MeanOfNetworks([networks.build(config, 6, "mfcc").eval()], [0.5], [2.0]).eval()
+    content = weights.pack(mean, config)
+    again, found = weights.read(folder_of(tmp_path, content))
+    snippets = torch.randn(2, 50, 40)
+    with torch.no_grad():
+        for one, other in zip(mean(snippets), again(snippets), strict=True):
+            assert torch.equal(one, other)
+    assert found == config
+
+
+def test_weights_from_before_there_was_a_choice_of_networks_are_pdr_on_log_mel(tmp_path: Path) -> None:
+    mean = mean_of_two()
+    content = weights.pack(mean, SMALL)
+    with np.load(io.BytesIO(content)) as archive:
+        arrays = dict(archive)
+    about = json.loads(str(arrays["about"]))
+    about["network"] = {"channels": [2, 3, 4, 5, 6], "hidden": 8, "dropout": 0.3}
+    del about["features"]
+    old = io.BytesIO()
+    np.savez(old, allow_pickle=False, **{**arrays, "about": np.array(json.dumps(about))})
+    again, config = weights.read(folder_of(tmp_path, old.getvalue()))
+    assert config == SMALL and config.kind == "pdr"
+    snippets = torch.randn(2, 50, 96)
+    with torch.no_grad():
+        assert torch.equal(mean(snippets)[0], again(snippets)[0])
+
+
+def folder_of(folder: Path, content: bytes) -> Path:
+    """A model folder with no graph."""
+    (folder / "weights.npz").write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps({"weights": {"sha256": sha256}}))
+    return folder
 
 
 def test_the_same_networks_are_packed_to_the_same_bytes() -> None:
