@@ -8,23 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 import local_aws
-from conftest import ROOT, need
-from container import bases, engine
+from conftest import ROOT
+from container.images import ARCHITECTURES, lambda_image
 from events import make_events
 from pkai.scorer import Judge
 from pkai.settings import Settings
-
-ARCHITECTURES = (bases.AMD64, bases.ARM64)
-
-
-def lambda_image(architecture: bases.Architecture) -> str:
-    """The image of `Dockerfile.lambda` for an architecture; skips where none can be built or run."""
-    need(engine.is_running(), "a Docker engine that answers (docker.io; .ci/run starts it)")
-    need(
-        engine.emulates(architecture), f"{architecture.machine} programs to run, through qemu (.ci/run sees to it)"
-    )
-    base = bases.lambda_base(architecture)
-    return engine.build("Dockerfile.lambda", f"pkai-test/lambda:{architecture.debian}", architecture, base)
 
 
 @pytest.fixture(scope="session", params=ARCHITECTURES, ids=lambda architecture: architecture.debian)
