@@ -11,6 +11,7 @@ STEPS = {
     "card": ("training.commands.card", "write the model card from the manifests and the results"),
     "cv": ("training.commands.cv", "cross-validate on performances that people rated"),
     "evaluate": ("training.commands.evaluate", "hold a model against people who rated performances"),
+    "evaluate-ladder": ("training.commands.evaluate_ladder", "hold a model against flaws that were planted"),
     "export": ("training.commands.export", "checkpoints to a model folder, calibrated and measured"),
     "fetch": ("training.commands.fetch", "download data sets by recipe, or the clips of a list of videos"),
     "fine-tune": ("training.commands.fine_tune", "go on training a model on one's own labelled recordings"),

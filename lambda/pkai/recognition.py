@@ -6,7 +6,8 @@ step allowed to go half or twice as fast. Steps that sound alike add to its evid
 finds more of it in long recordings: it is held against the logarithm of the number of places where it could lie
 (Karlin and Altschul, 1990).
 
-`pkai-train recognition` measures how often this is right, and where the constants below come from.
+Plain harmony is alike in much music, so the evidence is also held against what can only be chance: the best for another
+piece, and for the same recording played backwards. `pkai-train recognition` measures how often all this is right.
 """
 
 from collections.abc import Sequence
@@ -22,10 +23,16 @@ from pkai.references import Reference
 # Steps whose chroma correlate by more than this speak for an alignment, by less against it.
 _ALIKE = 0.45
 # What it costs to stay where the reference is for a step: to wait, or to repeat.
-_PAUSE = 0.2
-# Evidence at which a piece is as likely to be played as not, and how fast certainty grows around it.
-_EVEN_EVIDENCE = 1.0
-_EVIDENCE_SPREAD = 0.1
+_PAUSE = 0.4
+# How much of a recording's mean chroma is taken from each step, and the length below which a step says little.
+_KEY_SHARE = 0.5
+_FAINT = 0.05
+# Evidence is weighed against that of chance and this much more.
+_LEAST_CHANCE = 0.2
+# The weight at which a piece is as likely to be played as not, and how fast certainty grows around it. Of 99 recordings
+# of our pieces 94 had more, of 141 of other music all had less.
+_EVEN_WEIGHT = 1.12
+_WEIGHT_SPREAD = 0.06
 _NEVER = np.float32(-1e3)
 
 
@@ -52,14 +59,17 @@ def recognise(heard: Chroma, references: Sequence[Reference]) -> Recognition:
     known = [(reference.piece, chroma.unpack(reference.chroma)) for reference in references if reference.chroma]
     if not known or len(heard) == 0:
         return Recognition(piece=None, confidence=0.0)
-    found = evidence(heard, [steps for _, steps in known])
+    steps = [kept for _, kept in known]
+    found = evidence(heard, steps)
     best = int(found.argmax())
-    return Recognition(piece=known[best][0], confidence=confidence(float(found[best])))
+    piece = known[best][0]
+    others = [value for value, (other, _) in zip(found.tolist(), known, strict=True) if other != piece]
+    chance = max([float(evidence(heard[::-1], steps).max()), *others])
+    return Recognition(piece=piece, confidence=_confidence(float(found[best]) / (chance + _LEAST_CHANCE)))
 
 
-def confidence(found: float) -> float:
-    """How sure a piece was played, given the evidence for it: 0..1."""
-    return round(float(1 / (1 + np.exp(-(found - _EVEN_EVIDENCE) / _EVIDENCE_SPREAD))), 3)
+def _confidence(weight: float) -> float:
+    return round(float(1 / (1 + np.exp(-(weight - _EVEN_WEIGHT) / _WEIGHT_SPREAD))), 3)
 
 
 def evidence(heard: Chroma, references: Sequence[Chroma]) -> npt.NDArray[np.float64]:
@@ -108,7 +118,11 @@ def _best_local(heard: Chroma, stacked: Chroma, offsets: Chroma) -> npt.NDArray[
 
 
 def _shape(steps: Chroma) -> Chroma:
-    """Which classes stand out in each step, loud or soft: mean 0 and length 1, so that products are correlations."""
-    shape = steps - steps.mean(axis=1, keepdims=True)
+    """Which classes stand out in each step, loud or soft: mean 0 and length 1, so that products are correlations.
+
+    Half of what is loud all along is taken away: it tells the key, and much other music shares that.
+    """
+    shape = steps - _KEY_SHARE * steps.mean(axis=0, keepdims=True)
+    shape -= shape.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(shape, axis=1, keepdims=True)
-    return np.where(lengths > 0.05, shape / np.maximum(lengths, 1e-6), 0).astype(np.float32)  # type: ignore[no-any-return]
+    return (shape / np.maximum(lengths, _FAINT)).astype(np.float32)  # type: ignore[no-any-return]
