@@ -15,7 +15,8 @@ from conftest import ROOT
 from container import bases, emulator
 
 MEMORY_MB = 1769  # the template's default: one whole vCPU
-# Read-only but for /tmp, one vCPU, a user without rights and none to gain, and as AWS shows it on arm64: no /sys/devices/system/cpu.
+# Read-only but for /tmp, one vCPU, a user without rights and none to gain; and, as it is on arm64 there, without
+# /sys/devices/system/cpu.
 AS_LAMBDA_RUNS_IT = (
     "--read-only", "--tmpfs", "/tmp", "--tmpfs", "/sys:ro",  # noqa: S108
     "--cpus", "1", "--memory", f"{MEMORY_MB}m", "--memory-swap", f"{MEMORY_MB}m",
