@@ -7,6 +7,7 @@ import sys
 
 # Step -> the module whose `add_arguments(parser)` and `run(args) -> int` do it; imported only when it is called for.
 STEPS = {
+    "ablate": ("training.commands.ablate", "tell what each part of the training brings"),
     "bundle": ("training.commands.bundle", "make the recordings that come with the project"),
     "card": ("training.commands.card", "write the model card from the manifests and the results"),
     "cv": ("training.commands.cv", "cross-validate on performances that people rated"),

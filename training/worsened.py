@@ -23,7 +23,8 @@ from pkai.audio import Waveform
 from training.consensus import Scorer
 from training.playback import heard, wav_bytes
 
-SAMPLE_RATE = 44_100
+# That of the front end: more would cost time and be thrown away.
+SAMPLE_RATE = 22_050
 _FADE_S = 0.03
 
 # One disturbance in so many seconds, as a struggling learner has them.
