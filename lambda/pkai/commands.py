@@ -24,6 +24,7 @@ from pkai.settings import Settings, colour_is_welcome
 from pkai.terminal import MIN_WIDTH, Terminal, fit, printable
 
 if TYPE_CHECKING:
+    from pkai.explanation import Explanation
     from pkai.hearing import Hearing
     from pkai.plot import Canvas
     from pkai.scorer import Judge
@@ -67,7 +68,7 @@ def _score(arguments: argparse.Namespace) -> int:
             assessment = judge.assessment(hearing, judge.choose(hearing, wish, known))
             named = Named(name=_display_name(path, arguments.files), assessment=assessment)
             if canvas:
-                canvas.draw_recording(named, hearing, judge.manifest)
+                canvas.draw_recording(named, hearing, judge.manifest, _explained(judge, hearing))
             if arguments.json:
                 _write([json.dumps(_record(path, named.assessment))])
             else:
@@ -91,8 +92,8 @@ def _report(arguments: argparse.Namespace) -> int:
             assessment = judge.assessment(hearing, judge.choose(hearing, wish, known))
             named = Named(name=path.name, assessment=assessment)
             audio = html_report.EmbeddedAudio.of(path) if arguments.with_audio else None
-            written = html_report.page(named, plot.picture(named, hearing, judge.manifest), audio)
-            canvas.draft.write_text(written, encoding="utf-8")
+            picture = plot.picture(named, hearing, judge.manifest, _explained(judge, hearing))
+            canvas.draft.write_text(html_report.page(named, picture, audio), encoding="utf-8")
             return 0
     return 1
 
@@ -255,6 +256,11 @@ def _canvas(out: Path | None) -> "AbstractContextManager[Canvas | None]":
             raise
         raise RequestError("pictures need matplotlib; install it with: pip install 'pkai[plot]'") from err
     return plot.canvas(out)
+
+
+def _explained(judge: "Judge", hearing: "Hearing") -> "Explanation | None":
+    """What raised and lowered the rating, where the model came with the graph that tells."""
+    return judge.explain(hearing) if judge.manifest.explanation_sha256 is not None else None
 
 
 def _display_name(path: Path, files: Sequence[Path]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import font_manager, rc_context
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import FuncFormatter, MultipleLocator
@@ -25,6 +26,7 @@ from pkai.artifact import Manifest
 from pkai.assessment import Assessment, Comparison, PairAssessment
 from pkai.calibration import LEVELS
 from pkai.errors import RequestError
+from pkai.explanation import Explanation
 from pkai.hearing import Hearing
 from pkai.report import Named, advice_sentences, percent, verdict
 from pkai.terminal import fit, minutes
@@ -41,6 +43,10 @@ _HZ_TICKS = (50, 200, 500, 1000, 2000, 4000, 8000)
 _NOTES_HZ = {f"C{octave}": 440 * 2 ** (octave - 4 - 9 / 12) for octave in range(1, 9)}
 _MIN_TICK_BANDS = 4
 _MAX_RUNGS = 18
+# Light enough to be seen on a dark spectrogram.
+_RAISED, _LOWERED = "#3fe0a8", "#ff8a4a"
+# How much of the spectrogram the strongest tint may cover.
+_MOST_TINT = 0.62
 # More onsets would run into one another on paper.
 _MAX_ONSETS = 400
 _ONSET_DEVIATIONS = 4.0
@@ -80,10 +86,12 @@ class Canvas:
     draft: Path
     kind: str
 
-    def draw_recording(self, named: Named, hearing: Hearing, manifest: Manifest) -> None:
+    def draw_recording(
+        self, named: Named, hearing: Hearing, manifest: Manifest, explanation: Explanation | None
+    ) -> None:
         """Draw one recording."""
         with _style():
-            self._save(recording_figure(named, hearing, manifest))
+            self._save(recording_figure(named, hearing, manifest, explanation))
 
     def draw_pair(
         self, pair: PairAssessment, named: tuple[Named, Named], hearings: tuple[Hearing, Hearing], manifest: Manifest
@@ -98,12 +106,12 @@ class Canvas:
             figure.savefig(self.draft, format=self.kind, dpi=_DPI)
 
 
-def picture(named: Named, hearing: Hearing, manifest: Manifest) -> bytes:
+def picture(named: Named, hearing: Hearing, manifest: Manifest, explanation: Explanation | None = None) -> bytes:
     """One recording as a PNG."""
     drawn = io.BytesIO()
     with _style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        recording_figure(named, hearing, manifest).savefig(drawn, format="png", dpi=_DPI)
+        recording_figure(named, hearing, manifest, explanation).savefig(drawn, format="png", dpi=_DPI)
     return drawn.getvalue()
 
 
@@ -131,13 +139,15 @@ def canvas(out: Path) -> Iterator[Canvas]:
         draft.unlink(missing_ok=True)
 
 
-def recording_figure(named: Named, hearing: Hearing, manifest: Manifest) -> Figure:
-    """One page about one recording."""
+def recording_figure(
+    named: Named, hearing: Hearing, manifest: Manifest, explanation: Explanation | None = None
+) -> Figure:
+    """One page about one recording; with an explanation, the sounds that raised and lowered the rating are tinted."""
     figure = Figure(figsize=_A4_LANDSCAPE)
     figure.text(0.07, 0.945, fit(named.name, 80).rstrip(), size=16, weight="bold")
     figure.text(0.07, 0.905, _summary(named.assessment), size=12, color=_OWN)
     grid = figure.add_gridspec(1, 2, width_ratios=(4.2, 1), left=0.1, right=0.98, top=0.86, bottom=0.2, wspace=0.27)
-    lowest = _draw_over_time(figure, grid[0], named.assessment, hearing, manifest)
+    lowest = _draw_over_time(figure, grid[0], named.assessment, hearing, manifest, explanation)
     lowest.set_xlabel("time, min:s")
     _draw_ladder(figure.add_subplot(grid[1]), named.assessment)
     _write_advice(figure, named.assessment)
@@ -180,7 +190,12 @@ def _footer(figure: Figure, manifest: Manifest) -> None:
 
 
 def _draw_over_time(
-    figure: Figure, place: SubplotSpec, assessment: Assessment, hearing: Hearing, manifest: Manifest
+    figure: Figure,
+    place: SubplotSpec,
+    assessment: Assessment,
+    hearing: Hearing,
+    manifest: Manifest,
+    explanation: Explanation | None = None,
 ) -> Axes:
     """Spectrogram, attention, rating and flaws, one below the other on one time axis; returns the lowest axes."""
     grid = place.subgridspec(4, 1, height_ratios=(3, 0.22, 2.2, 1.5), hspace=0.1)
@@ -188,7 +203,9 @@ def _draw_over_time(
     attention = figure.add_subplot(grid[1], sharex=sound)
     rating = figure.add_subplot(grid[2], sharex=sound)
     flaws = figure.add_subplot(grid[3], sharex=sound)
-    _draw_spectrogram(sound, hearing, manifest)
+    _draw_spectrogram(sound, hearing, manifest, tinted=explanation is not None)
+    if explanation is not None:
+        _tint(sound, explanation, hearing)
     _draw_attention(attention, hearing)
     _draw_rating(rating, assessment, manifest)
     _mark_passages(sound, rating, assessment)
@@ -202,14 +219,14 @@ def _draw_over_time(
     return flaws
 
 
-def _draw_spectrogram(axes: Axes, hearing: Hearing, manifest: Manifest) -> None:
+def _draw_spectrogram(axes: Axes, hearing: Hearing, manifest: Manifest, *, tinted: bool) -> None:
     log_mel = _at_most_columns(features.log_mel(hearing.features, manifest.features))
     n_bands = log_mel.shape[1]
     axes.imshow(
         log_mel.T,
         origin="lower",
         aspect="auto",
-        cmap="magma",
+        cmap="gray" if tinted else "magma",
         extent=(*_span_s(hearing), -0.5, n_bands - 0.5),
         vmin=float(np.percentile(log_mel, 5)),
         vmax=float(np.percentile(log_mel, 99.8)),
@@ -220,6 +237,26 @@ def _draw_spectrogram(axes: Axes, hearing: Hearing, manifest: Manifest) -> None:
     notes = axes.secondary_yaxis("right")
     notes.set_yticks(*_ticks(_NOTES_HZ, centres_hz))
     notes.tick_params(labelsize=7, colors=_FAINT)
+
+
+def _tint(axes: Axes, explanation: Explanation, hearing: Hearing) -> None:
+    """Lay an explanation over the spectrogram: what raised the rating in one colour, what lowered it in another."""
+    heat = explanation.heat[:: -(-len(explanation.heat) // _MAX_COLUMNS)].T
+    colours = np.zeros((*heat.shape, 4), np.float32)
+    colours[heat > 0, :3] = to_rgb(_RAISED)
+    colours[heat < 0, :3] = to_rgb(_LOWERED)
+    colours[..., 3] = _MOST_TINT * np.abs(heat) ** 0.7
+    axes.imshow(
+        colours,
+        origin="lower",
+        aspect="auto",
+        extent=(*_span_s(hearing), -0.5, len(heat) - 0.5),
+        interpolation="bilinear",
+    )
+    axes.annotate(
+        "green raised the rating, orange lowered it", (1, 1), xycoords="axes fraction", xytext=(-4, -4),
+        textcoords="offset points", size=6.5, color="white", ha="right", va="top",
+    )  # fmt: skip
 
 
 def _ticks(frequencies_hz: Mapping[str, float], centres_hz: npt.NDArray[np.float64]) -> tuple[list[float], list[str]]:

@@ -18,6 +18,7 @@ from pkai import features, plot, segments
 from pkai.artifact import Manifest
 from pkai.calibration import Calibration
 from pkai.errors import RequestError
+from pkai.explanation import Explanation
 from pkai.features import FeatureConfig
 from pkai.hearing import Hearing
 from pkai.report import Named
@@ -79,6 +80,20 @@ def test_notes_begin_where_the_ticks_under_the_spectrogram_say(model_root: Path,
     assert len(found_s) <= len(at_s) + 1
     for start_s in at_s[1:]:
         assert np.abs(found_s - start_s).min() < 0.06
+
+
+def test_sounds_that_raised_and_lowered_the_rating_are_tinted_apart(heard: tuple[Named, Hearing, Manifest]) -> None:
+    _, hearing, _ = heard
+    heat = np.zeros((len(hearing.features), FeatureConfig().n_mels), np.float32)
+    half = len(heat) // 2
+    heat[:half], heat[half:] = 1.0, -1.0
+    sound = plot.recording_figure(*heard, Explanation(heat=heat)).axes[0]
+    tint = sound.findobj(AxesImage)[1]
+    assert isinstance(tint, AxesImage)
+    colours = tint.get_array()
+    assert colours is not None
+    assert tuple(colours[0, 0, :3]) != tuple(colours[0, -1, :3])
+    assert 0.5 < colours[..., 3].min() <= colours[..., 3].max() < 0.8  # what is under it still shows
 
 
 def test_each_family_of_flaws_has_its_row_and_what_to_practise_is_told(
@@ -160,7 +175,7 @@ def test_labels_of_the_ladder_keep_their_order_and_never_touch() -> None:
 def test_the_suffix_says_what_is_written(kind: str, heard: tuple[Named, Hearing, Manifest], tmp_path: Path) -> None:
     out = tmp_path / f"out.{kind}"
     with plot.canvas(out) as canvas:
-        canvas.draw_recording(*heard)
+        canvas.draw_recording(*heard, None)
         assert not out.exists()
     assert out.read_bytes().startswith(SIGNATURES[kind])
     assert list(tmp_path.iterdir()) == [out]
@@ -172,7 +187,7 @@ def test_a_name_in_any_script_is_drawn_without_a_warning(
     named, hearing, manifest = heard
     other = Named(name="猫ふんじゃった $\\frac$ \x1b.wav", assessment=named.assessment)
     with plot.canvas(tmp_path / "out.png") as canvas:
-        canvas.draw_recording(other, hearing, manifest)
+        canvas.draw_recording(other, hearing, manifest, None)
 
 
 def test_nothing_is_left_and_nothing_replaced_when_drawing_fails(tmp_path: Path) -> None:
