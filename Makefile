@@ -50,6 +50,19 @@ emulate: dev-venv ## answer as AWS Lambda does, on http://localhost:$(PORT) (POR
 benchmark: dev-venv ## speed and memory, as ratios to the reference design
 	@"$(DEV_VENV)/bin/python" -m benchmarks.run
 
+.PHONY: page
+page: ## build the page anew from page/ into lambda/page; needs node and npm
+	@cd page && npm ci --ignore-scripts --no-audit --no-fund && npm run types && npm run build
+
+.PHONY: notebook
+notebook: dev-venv ## run the notebook anew and keep what it shows
+	@cd notebooks && PATH="$(abspath $(DEV_VENV))/bin:$$PATH" PYTHONPATH="$(CURDIR)/lambda:$(CURDIR)" \
+		python -m nbconvert --to notebook --execute --inplace pkai_colab.ipynb
+
+.PHONY: pictures
+pictures: dev-venv ## make the pictures of the README anew; needs chromium
+	@"$(DEV_VENV)/bin/python" docs/make_pictures.py >/dev/null
+
 .PHONY: lock
 lock: dev-venv ## choose the versions in requirements/*.lock anew
 	@PATH="$(DEV_VENV)/bin:$$PATH" sh requirements/lock.sh
