@@ -32,7 +32,7 @@ def build(model_root: Path, models: list[str], piano: Instrument) -> tuple[Refer
     """Play every score at every level, let every model score it, and write `references/references.json`.
 
     A reference's score is the mean over several takes, for a single take's stumbles fall by chance; its chroma is
-    that of the first.
+    that of the first, without the room, as what was played is asked and not where.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ def build(model_root: Path, models: list[str], piano: Instrument) -> tuple[Refer
 def _reference(
     score: Score, level: str, severity: float, judges: list[Judge], renderer: Renderer, piano: Instrument
 ) -> Reference:
+    dry = [renderer.render(play(score, severity, seed=1000 + take), piano) for take in range(_TAKES)]
     files = []
-    for take in range(_TAKES):
-        sound = renderer.render(play(score, severity, seed=1000 + take), piano)
-        sound = conditions.record(sound, _SAMPLE_RATE, _ROOM, np.random.default_rng(take))
-        files.append(wav_bytes(sound, _SAMPLE_RATE))
-    hearings = [[judge.hear(io.BytesIO(file), with_chroma=True) for file in files] for judge in judges]
+    for take, sound in enumerate(dry):
+        recorded = conditions.record(sound, _SAMPLE_RATE, _ROOM, np.random.default_rng(take))
+        files.append(wav_bytes(recorded, _SAMPLE_RATE))
+    hearings = [[judge.hear(io.BytesIO(file)) for file in files] for judge in judges]
     return Reference(
         name=f"{score.piece}-{level}",
         title=f"{score.title}, {level}",
@@ -73,7 +73,7 @@ def _reference(
             judge.manifest.sha256: round(float(np.mean([hearing.score for hearing in heard])), 4)
             for judge, heard in zip(judges, hearings, strict=True)
         },
-        chroma=_chroma(hearings[0][0]),
+        chroma=_chroma(judges[0].hear(io.BytesIO(wav_bytes(dry[0], _SAMPLE_RATE)), with_chroma=True)),
     )
 
 

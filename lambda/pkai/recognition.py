@@ -29,8 +29,8 @@ _KEY_SHARE = 0.5
 _FAINT = 0.05
 # Evidence is weighed against that of chance and this much more.
 _LEAST_CHANCE = 0.2
-# The weight at which a piece is as likely to be played as not, and how fast certainty grows around it. Of 99 recordings
-# of our pieces 94 had more, of 141 of other music all had less.
+# The weight at which a piece is as likely to be played as not, and how fast certainty grows around it. Of 90 recordings
+# of our pieces, by which it was chosen, 86 had more, and of 140 of other music none.
 _EVEN_WEIGHT = 1.12
 _WEIGHT_SPREAD = 0.06
 _NEVER = np.float32(-1e3)
