@@ -179,13 +179,14 @@ def _keeper(run: RunConfig, out: Path) -> ModelCheckpoint:
         filename=Path(BEST_CHECKPOINT).stem,
         monitor=f"validation/{run.select_by}",
         mode="max",
-        save_last=True,
         enable_version_counter=False,
     )
 
 
 def _trainer(run: RunConfig, out: Path, asked: Sequence[Callback]) -> lightning.Trainer:
-    callbacks: list[Callback] = [*asked, TQDMProgressBar(refresh_rate=10)]
+    # Lightning's own "save_last" writes only when there is a new best: one would go on from long ago.
+    every_validation = ModelCheckpoint(out, filename=Path(LAST_CHECKPOINT).stem, enable_version_counter=False)
+    callbacks: list[Callback] = [*asked, every_validation, TQDMProgressBar(refresh_rate=10)]
     if run.patience is not None:
         callbacks.append(EarlyStopping(f"validation/{run.select_by}", mode="max", patience=run.patience))
     return lightning.Trainer(

@@ -11,6 +11,7 @@ import torch
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 from training import fit as fitting
+from training.__main__ import main
 from training.config import RunConfig
 from training.fit import BEST_CHECKPOINT, LAST_CHECKPOINT, fit, load_network
 from training.losses import LossConfig
@@ -120,18 +121,21 @@ def test_every_network_can_be_fitted_and_loaded(run: RunConfig, kind: str, shard
 def test_a_killed_fit_goes_on_from_its_last_validation(
     shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    run = dataclasses.replace(RUN, n_steps=6)
+    judged(monkeypatch, 0.8, 0.7, 0.6)  # the first is the best, and not where to go on from
     with monkeypatch.context() as patch:
-        steps = counted(patch, at_most=3)
+        steps = counted(patch, at_most=5)
         with pytest.raises(Killed):
-            fit(RUN, shards, tmp_path)
-        assert steps == [0, 1, 2]
-    assert state(tmp_path / LAST_CHECKPOINT)["global_step"] == 2
+            fit(run, shards, tmp_path)
+        assert steps == [0, 1, 2, 3, 4]
+    assert state(tmp_path / LAST_CHECKPOINT)["global_step"] == 4
     steps = counted(monkeypatch)
-    fit(RUN, shards, tmp_path)
-    assert steps == [2, 3]
-    assert state(tmp_path / LAST_CHECKPOINT)["global_step"] == RUN.n_steps
+    best = fit(run, shards, tmp_path)
+    assert steps == [4, 5]
+    assert state(tmp_path / LAST_CHECKPOINT)["global_step"] == run.n_steps
+    assert state(best)["global_step"] == 2
     steps.clear()
-    assert fit(RUN, shards, tmp_path) == tmp_path / BEST_CHECKPOINT
+    assert fit(run, shards, tmp_path) == best
     assert steps == []  # nothing is left to do
 
 
@@ -190,3 +194,27 @@ def test_gradients_of_several_batches_make_one_step(
 def test_shards_of_other_features_are_refused(shards: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"the shards have 96 mel bands; features\.n_mels is 64"):
         fit(dataclasses.replace(RUN, features=FeatureConfig(n_mels=64)), shards, tmp_path)
+
+
+def test_the_command_prints_the_best_checkpoint(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "run.yaml"
+    settings = "n_excerpts: 2\nn_versions: 2\nsegments: {snippet_s: 1.0, hop_s: 1.0}\nnetwork: {base: tiny}\n"
+    config.write_text(f"n_steps: 1\nvalidate_every: 1\nvalidation_batches: 1\n{settings}", encoding="utf-8")
+    out = tmp_path / "out"
+    assert main(["fit", "--config", str(config), "--ladder", str(shards), "--out", str(out), "--seed", "3"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(out / BEST_CHECKPOINT)
+    assert load_network(out / BEST_CHECKPOINT)[1].seed == 3
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"), [("n_steps: lots", "n_steps is 'lots'"), ("", "holds no train shards")]
+)
+def test_a_run_that_cannot_start_says_why_in_one_line(
+    setting: str, message: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "run.yaml").write_text(setting, encoding="utf-8")
+    folders = ["--ladder", str(tmp_path / "none"), "--out", str(tmp_path / "out")]
+    assert main(["fit", "--config", str(tmp_path / "run.yaml"), *folders]) == 1
+    assert message in caplog.text and "Traceback" not in caplog.text

@@ -2,10 +2,10 @@
 
 import argparse
 import dataclasses
+import logging
 from pathlib import Path
 
-from training.config import RunConfig
-from training.fit import fit
+_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,13 +18,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; prints the path of the checkpoint that ranks the validation pieces best."""
+    """Train; prints the path of the checkpoint that ranks the validation pieces best. 1 if it could not start."""
     import torch
+
+    from training.config import RunConfig
+    from training.fit import fit
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    config = RunConfig.read(args.config)
-    if args.seed is not None:
-        config = dataclasses.replace(config, seed=args.seed)
-    print(fit(config, args.ladder, args.out))
+    try:
+        config = RunConfig.read(args.config)
+        if args.seed is not None:
+            config = dataclasses.replace(config, seed=args.seed)
+        best = fit(config, args.ladder, args.out)
+    except (ValueError, OSError) as err:
+        _log.error("fit: %s", err)
+        return 1
+    print(best)
     return 0
