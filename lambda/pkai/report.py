@@ -302,9 +302,10 @@ def _ladder_block(assessment: Assessment, terminal: Terminal) -> list[str]:
         return []
     rank = assessment.rank
     summary = f"plays better than {rank.better_than} of {rank.of} reference performances"
+    recognised = [f"of {assessment.piece.name}, which was recognised"] if assessment.piece.how == "recognised" else []
     title_width = terminal.width - 43
     head = terminal.paint(f"    rating  {fit('performance', title_width)}  chance to play better", "dim")
-    return [*_labelled("Compared", [summary], terminal), "", head, *_rungs(assessment, title_width, terminal), ""]
+    return [*_labelled("Compared", [summary, *recognised], terminal), "", head, *_rungs(assessment, title_width, terminal), ""]
 
 
 def _rungs(assessment: Assessment, title_width: int, terminal: Terminal) -> Iterator[str]:
@@ -338,5 +339,6 @@ def _solid_bar(part: float, width: int) -> str:
 
 
 def _warnings_block(assessment: Assessment, terminal: Terminal) -> list[str]:
-    notes = [terminal.paint(notice.message, "yellow") for notice in assessment.warnings]
+    lines = [line for notice in assessment.warnings for line in textwrap.wrap(notice.message, terminal.width - _MARGIN)]
+    notes = [terminal.paint(line, "yellow") for line in lines]
     return [*_labelled("Note", notes, terminal), ""] if notes else []
