@@ -52,11 +52,16 @@ def judge(page: Page, recording: Path) -> None:
     page.wait_for_selector(".answer .waveform-frame canvas", timeout=120_000)
 
 
-def shoot(page: Page, name: str, *, whole: bool = False) -> None:
-    """Keep what is seen, in as few colours as it needs."""
+def shoot(page: Page, name: str) -> None:
+    """Keep what is seen."""
     page.wait_for_timeout(700)  # charts are drawn
     path = OUT / f"{name}.png"
-    page.screenshot(path=path, full_page=whole)
+    page.screenshot(path=path)
+    shrink(path)
+
+
+def shrink(path: Path) -> None:
+    """A picture in as few colours as a page needs."""
     Image.open(path).convert("RGB").quantize(_N_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
     sys.stderr.write(f"{path}\n")
 
@@ -89,7 +94,7 @@ def photograph(browser: Browser, url: str, *, size: dict[str, int], colours: str
     for take in TAKES:
         judge(page, take)
         if take == SHOWN:
-            shoot(page, f"{name}-answer", whole=size is PHONE)
+            shoot(page, f"{name}-answer")
         page.locator(".back").click()
     page.wait_for_selector(".curve canvas")
     page.locator(".shelf").scroll_into_view_if_needed()
@@ -113,6 +118,8 @@ def main() -> int:
     """Make every picture anew."""
     pkai(["score", str(SHOWN), "--piece", "fur-elise", "--plot", str(OUT / "score.png")])
     pkai(["compare", str(OTHER), str(SHOWN), "--plot", str(OUT / "compare.png")])
+    for name in ("score", "compare"):
+        shrink(OUT / f"{name}.png")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, served() as url:
         browser = chromium.launch(
             playwright,

@@ -182,10 +182,10 @@ def _summary(assessment: Assessment) -> str:
 def _footer(figure: Figure, manifest: Manifest) -> None:
     legend = (
         "▲ strongest and ▼ weakest passages, with their ratings  ·  "
-        "blue band: where the rating of the whole likely lies  ·  attention: what the judge went by most  ·  "
-        "ticks under the spectrogram: where notes begin"
+        "blue band: where the rating of the whole likely lies\n"
+        "attention: what the judge went by most  ·  ticks under the spectrogram: where notes begin"
     )
-    figure.text(0.07, 0.02, legend, size=6.5, color=_FAINT)
+    figure.text(0.07, 0.015, legend, size=6.5, color=_FAINT)
     figure.text(0.98, 0.97, f"judged by {manifest.name} {manifest.version}", size=6.5, color=_FAINT, ha="right")
 
 

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useContext, useEffect, useRef } from "preact/hooks";
 import { scaleOf } from "./colours";
 import type { Assessment } from "./contract";
+import { arriveAt } from "./arrive";
 import type { Desk } from "./desk";
 import { Diagnosis } from "./diagnosis";
 import { Dial } from "./dial";
@@ -24,7 +25,7 @@ export function Answer({ desk, take }: { desk: Desk; take: Take }): JSX.Element 
   const nameOf = useTakeName();
   const heading = useRef<HTMLHeadingElement>(null);
   const player = useRef<Player>(null);
-  useEffect(() => heading.current?.focus(), [take.id]);
+  useEffect(() => arriveAt(heading.current), [take.id]);
   const assessment = take.assessment!;
   const hear: Hear | null = take.audio ? (from, to) => player.current?.hear(from, to) : null;
   return (

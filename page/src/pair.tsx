@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { useTakeName } from "./answer";
 import { scaleOf } from "./colours";
 import type { PairAssessment } from "./contract";
+import { arriveAt } from "./arrive";
 import type { Desk } from "./desk";
 import { Dial } from "./dial";
 import { useDark } from "./scheme";
@@ -23,7 +24,7 @@ export function Pair({ desk, takes, pair }: Props): JSX.Element {
   const nameOf = useTakeName();
   const dark = useDark();
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []);
+  useEffect(() => arriveAt(heading.current), []);
   const scale = scaleOf(takes.map((take) => take.assessment!), dark); // one for both, so that colours compare
   const better = pair && pair.outcome === "worse" ? takes[1] : takes[0];
   const told = !pair

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Reference } from "./contract";
+import { arriveAt } from "./arrive";
 import { type Desk, MAX_PLAYED_S, MIN_PLAYED_S } from "./desk";
 import { Keyboard } from "./keyboard";
 import type { Recorder } from "./recorder";
@@ -92,7 +93,7 @@ export function Listening({ desk, recorder }: { desk: Desk; recorder: Recorder }
   const quietSince = useRef(0);
   const heading = useRef<HTMLHeadingElement>(null);
 
-  useEffect(() => heading.current?.focus(), []);
+  useEffect(() => arriveAt(heading.current), []);
   useEffect(() => {
     const timer = setInterval(() => {
       const now = recorder.durationS;
@@ -138,7 +139,7 @@ export function Listening({ desk, recorder }: { desk: Desk; recorder: Recorder }
 export function Waiting({ desk }: { desk: Desk }): JSX.Element {
   const words = useWords();
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []);
+  useEffect(() => arriveAt(heading.current), []);
   if (desk.screen.kind !== "sending") return <></>;
   const { progress, waiting, both } = desk.screen;
   const told = waiting ? words.waiting : progress !== null ? words.sending : both ? words.comparing : words.listening;

@@ -35,8 +35,8 @@ export function minutes(seconds: number): string {
 
 /** A probability in percent; never a certainty. */
 export function percent(probability: number): string {
-  const whole = Math.min(99, Math.max(1, Math.round(probability * 100)));
-  return `${whole} %`;
+  if (probability < 0.01) return "<1 %";
+  return probability > 0.99 ? ">99 %" : `${Math.round(probability * 100)} %`;
 }
 
 export function points(rating: number): string {
@@ -52,7 +52,12 @@ export function pieceName(words: Words, piece: string, title: string): string {
   return words.pieces[piece] ?? title.split(",")[0]!;
 }
 
+/** What people's own system says of the language, such as which clock they read. */
+function localeOf(language: Language): string {
+  return navigator.languages.find((one) => one.startsWith(language)) ?? language;
+}
+
 export function when(language: Language, at: number): string {
-  const options: Intl.DateTimeFormatOptions = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" };
-  return new Intl.DateTimeFormat(language, options).format(at);
+  const options: Intl.DateTimeFormatOptions = { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" };
+  return new Intl.DateTimeFormat(localeOf(language), options).format(at);
 }
