@@ -305,7 +305,13 @@ def _ladder_block(assessment: Assessment, terminal: Terminal) -> list[str]:
     recognised = [f"of {assessment.piece.name}, which was recognised"] if assessment.piece.how == "recognised" else []
     title_width = terminal.width - 43
     head = terminal.paint(f"    rating  {fit('performance', title_width)}  chance to play better", "dim")
-    return [*_labelled("Compared", [summary, *recognised], terminal), "", head, *_rungs(assessment, title_width, terminal), ""]
+    return [
+        *_labelled("Compared", [summary, *recognised], terminal),
+        "",
+        head,
+        *_rungs(assessment, title_width, terminal),
+        "",
+    ]
 
 
 def _rungs(assessment: Assessment, title_width: int, terminal: Terminal) -> Iterator[str]:
