@@ -30,8 +30,8 @@ Floats = npt.NDArray[np.float64]
 
 # Planted severities from where on a listener would call a recording's flaws "some", and "much".
 SOME_PLANTED, MUCH_PLANTED = 0.15, 0.6
-# Shares of the recordings called at least so that must have been planted so, or the word is not said.
-_SURE_OF_SOME, _SURE_OF_MUCH = 0.7, 0.5
+# A word is said where it is right with this chance; one that would be said of fewer recordings than this never is.
+_SURE = 0.55
 _FEWEST_CALLED = 15
 _N_KNOTS = 12
 # Above every severity that a scale can give: a word that is never said.
@@ -79,7 +79,7 @@ def fit(told: Sequence[Told]) -> dict[str, FamilyScale]:
     """A scale for each family, in the order of FAMILIES.
 
     The severity is what was planted on average where the network told so much, made monotone. A recording is called
-    "some" or "much" from the least severity at which that is right often enough.
+    "some" or "much" from the severity on at which that is more likely right than not.
     """
     return {family: _fit_family(told, row) for row, family in enumerate(FAMILIES)}
 
@@ -139,8 +139,8 @@ def _fit_family(told: Sequence[Told], row: int) -> FamilyScale:
     )
     scale = FamilyScale(told_knots=told_knots, severity_knots=severity_knots, some_from=_NEVER, much_from=2 * _NEVER)
     said, planted = recording_severities(told, scale, row), planted_severities(told, row)
-    some_from = _least_sure(said, planted >= SOME_PLANTED, _SURE_OF_SOME)
-    much_from = max(_least_sure(said, planted >= MUCH_PLANTED, _SURE_OF_MUCH), 1.01 * some_from)
+    some_from = _least_sure(said, planted >= SOME_PLANTED)
+    much_from = max(_least_sure(said, planted >= MUCH_PLANTED), 1.01 * some_from)
     return FamilyScale(told_knots=told_knots, severity_knots=severity_knots, some_from=some_from, much_from=much_from)
 
 
@@ -153,9 +153,9 @@ def _knots(told: Floats, planted: Floats) -> tuple[tuple[float, ...], tuple[floa
     return tuple(x[kept].tolist()), tuple(y[kept].tolist())
 
 
-def _least_sure(said: Floats, so: npt.NDArray[np.bool_], share: float) -> float:
-    """The least severity such that of the recordings from there on at least `share` were planted so."""
-    order = np.argsort(-said, kind="stable")
-    right = np.cumsum(so[order]) / np.arange(1, len(order) + 1)
-    sure = np.flatnonzero((right >= share) & (np.arange(1, len(order) + 1) >= _FEWEST_CALLED))
-    return max(float(said[order[sure[-1]]]), 1e-3) if len(sure) else _NEVER
+def _least_sure(said: Floats, so: npt.NDArray[np.bool_]) -> float:
+    """The least severity from where on a recording was planted so with a chance of _SURE or more."""
+    order = np.argsort(said, kind="stable")
+    chances = optimize.isotonic_regression(so[order].astype(float)).x
+    sure = np.flatnonzero(chances >= _SURE)
+    return max(float(said[order[sure[0]]]), 1e-3) if len(sure) >= _FEWEST_CALLED else _NEVER

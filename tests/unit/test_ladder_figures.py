@@ -1,0 +1,142 @@
+"""Figures of what was planted and what was found: right where the answer is known, fitted to other pieces."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pkai.scorer import Judge
+from training import card_tables, diagnose, ladder_figures, one_place, results
+from training.diagnose import MUCH_PLANTED, SOME_PLANTED, Told
+from training.ladder import Shard
+from training.one_place import OnePlace
+from training.skill_ladder import FAMILIES, KINDS
+from training.snippets import FAMILY_WEIGHTS
+
+N_POINTS = 6
+
+
+def versions(rng: np.random.Generator, *, n_excerpts: int = 60, heard: bool = True) -> list[Told]:
+    """Versions whose told flaws follow the planted ones, or have nothing to do with them."""
+    found = []
+    for excerpt in range(n_excerpts):
+        for _ in range(5):
+            planted = rng.exponential(0.4, len(FAMILIES))[:, None] * np.ones(N_POINTS)
+            source = planted if heard else rng.exponential(0.4, len(FAMILIES))[:, None] * np.ones(N_POINTS)
+            told = np.log1p(source) * 0.3 + rng.normal(0, 0.01, source.shape)
+            severity = float(planted.sum())
+            found.append(
+                Told(
+                    piece=f"piece {excerpt % 20}", excerpt=excerpt, score=-severity, severity=severity, told=told,
+                    planted=planted,
+                )
+            )  # fmt: skip
+    return found
+
+
+def test_the_halves_share_no_piece_and_lose_no_version(rng: np.random.Generator) -> None:
+    told = versions(rng)
+    fitted, measured = diagnose.halves(told)
+    assert len(fitted) + len(measured) == len(told)
+    assert {each.piece for each in fitted}.isdisjoint({each.piece for each in measured})
+    assert fitted and measured
+
+
+def test_a_scale_gives_back_what_was_planted(rng: np.random.Generator) -> None:
+    fitted, measured = diagnose.halves(versions(rng))
+    scales = diagnose.fit(fitted)
+    assert list(scales) == list(FAMILIES)
+    for row, scale in enumerate(scales.values()):
+        said, planted = (of(measured, *more, row) for of, more in (
+            (diagnose.recording_severities, (scale,)), (diagnose.planted_severities, ()),
+        ))  # fmt: skip
+        assert np.corrcoef(said, planted)[0, 1] > 0.9
+        assert np.abs(said - planted)[planted < 1].mean() < 0.1
+        assert 0 < scale.some_from < scale.much_from
+    assert min(diagnose.recovery(measured, scales).values()) > 0.9
+
+
+def test_a_word_is_said_where_it_is_more_likely_right_than_not(rng: np.random.Generator) -> None:
+    fitted, _ = diagnose.halves(versions(rng))
+    for row, scale in enumerate(diagnose.fit(fitted).values()):
+        said, planted = diagnose.recording_severities(fitted, scale, row), diagnose.planted_severities(fitted, row)
+        for least, so in ((scale.some_from, SOME_PLANTED), (scale.much_from, MUCH_PLANTED)):
+            assert (planted[said >= least] >= so).mean() > 0.8
+            assert (planted[said < least] < so).mean() > 0.8
+
+
+def test_what_was_not_heard_is_never_called_much(rng: np.random.Generator) -> None:
+    told = versions(rng, heard=False)
+    for each in told:
+        each.planted[:] = 0.0
+    for scale in diagnose.fit(told).values():
+        assert scale.extent(1e6) == "much" and scale.extent(50.0) == "none", "the word is never said"
+
+
+def test_figures_of_a_judge_that_hears_all_and_of_one_that_hears_nothing(rng: np.random.Generator) -> None:
+    told = versions(rng)
+    scales = diagnose.fit(diagnose.halves(told)[0])
+    good = ladder_figures.figures(told, scales, np.array([1.0, 0.8, 0.2, 0.5]))
+    assert good.accuracy.value == 1.0 and good.accuracy.n == 60 * 10
+    assert good.placed.value == 0.75 and good.placed.n == 4
+    assert all(each.spearman.value > 0.9 and each.same_word > 0.8 for each in good.families.values())
+    deaf = ladder_figures.figures(versions(rng, heard=False), scales, np.zeros(4))
+    assert all(abs(each.spearman.value) < 0.3 for each in deaf.families.values())
+    assert deaf.placed.value == 0.0
+
+
+def test_a_rank_correlation_has_an_interval_that_holds_it(rng: np.random.Generator) -> None:
+    x = rng.normal(size=80)
+    found = ladder_figures.spearman_estimate(x, x + rng.normal(size=80))
+    assert found.low < found.value < found.high and found.n == 80
+    assert ladder_figures.spearman_estimate(x, np.exp(x)).value == pytest.approx(1.0)
+
+
+def test_the_weakest_third_is_a_third() -> None:
+    assert one_place.weakest_third(np.array([5.0, 1.0, 4.0, 2.0, 3.0, 6.0])).tolist() == [
+        False,
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert one_place.weakest_third(np.array([3.0])).tolist() == [True]
+    assert one_place.weakest_third(np.arange(11.0)).sum() == 4
+
+
+def test_flaws_in_one_place_leave_tempo_alone(rng: np.random.Generator) -> None:
+    drawn = [one_place._in_one_place(OnePlace(), rng) for _ in range(20)]
+    assert all(set(flaws.amounts) == set(KINDS) and flaws.amounts["tempo"] == 0 for flaws in drawn)
+    for flaws in drawn:
+        assert flaws.focus is not None
+        assert flaws.focus[0] >= 0 and flaws.focus[1] <= 1
+        assert flaws.focus[1] - flaws.focus[0] == pytest.approx(0.25)
+
+
+def test_the_judge_listens_to_every_version_that_is_long_enough(model_root: Path) -> None:
+    lengths, labels = np.array([600, 399, 1000]), np.array([24, 16, 40])
+    damage = np.zeros((80, len(FAMILIES)), np.float16)
+    damage[40:60, 3] = 0.5 * FAMILY_WEIGHTS[3]
+    shard = Shard(
+        frames=np.full((lengths.sum(), 96), -0.25, np.float16), damage=damage, lengths=lengths, label_lengths=labels,
+        excerpt=np.array([0, 0, 1]), pieces=np.array(["a", "a", "b"]), severity=np.array([0.1, 0.2, 0.3], np.float32),
+    )  # fmt: skip
+    told = diagnose.listen(Judge.load(model_root, "pdr", n_threads=1), [shard, shard])
+    assert [(each.piece, each.excerpt) for each in told] == [("a", 0), ("b", 1), ("a", 2), ("b", 3)]
+    assert told[1].planted.shape == told[1].told.shape == (7, 5)
+    np.testing.assert_allclose(told[1].planted[3], [0.5, 0.5, 0.25, 0, 0], atol=1e-3)
+    np.testing.assert_allclose(told[1].told, np.arange(7.0)[:, None] * 0.25 * np.ones(5), rtol=1e-3)
+
+
+def test_the_card_tells_the_figures_with_their_command(rng: np.random.Generator, tmp_path: Path) -> None:
+    told = versions(rng)
+    scales = diagnose.fit(diagnose.halves(told)[0])
+    figures = ladder_figures.figures(told, scales, np.array([1.0, 0.0]))
+    found = {"judges": {"pdr": figures}, "n_recordings": 2, "seed": 0}
+    results.write(tmp_path / "ladder.json", "ladder", "pkai-train evaluate-ladder LADDER", found)
+    section = card_tables.SECTIONS["ladder"](json.loads((tmp_path / "ladder.json").read_text()))
+    assert "| all pairs ranked right | 100.0% (100% to 100%, n=600) |" in section
+    assert "| damage in one place lies in the weakest third | 50.0%" in section
+    assert "Again: `pkai-train evaluate-ladder LADDER`" in section
