@@ -68,7 +68,8 @@ def scores(
     rated: tuple[RatedPerformance, ...], model_root: Path, name: str, cache: Path, setting: Setting, *, n_workers: int
 ) -> Floats:
     """Score of every performance by a shipped model: (N,)."""
-    return scores_by([consensus.of_model(model_root / name)], rated, cache, setting, n_workers=n_workers)[0]
+    scorers = [consensus.of_model(model_root / name)]
+    return scores_by(scorers, rated, cache, setting, n_workers=n_workers).reshape(-1)
 
 
 def scores_by(
@@ -115,7 +116,8 @@ def over_seeds(agreements: Sequence[Agreement]) -> dict[str, Spread]:
     """Mean and standard deviation over seeds of each figure that all of them have."""
     rows = [{name: _value(found) for name, found in vars(agreement).items()} for agreement in agreements]
     figures = {name: [row[name] for row in rows] for name in rows[0]}
-    return {name: spread(values) for name, values in figures.items() if None not in values}
+    whole = {name: [value for value in values if value is not None] for name, values in figures.items()}
+    return {name: spread(values) for name, values in whole.items() if len(values) == len(agreements)}
 
 
 def spread(values: Sequence[float]) -> Spread:

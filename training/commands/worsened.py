@@ -4,8 +4,12 @@ import argparse
 import json
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pkai.errors import PkaiError
+
+if TYPE_CHECKING:
+    from training.worsened import Case
 
 _log = logging.getLogger(__name__)
 _SUFFIXES = (".mp3", ".m4a", ".wav", ".flac", ".ogg", ".opus", ".webm")
@@ -40,22 +44,27 @@ def run(args: argparse.Namespace) -> int:
     except (ValueError, OSError, PkaiError) as err:
         _log.error("worsened: %s", err)
         return 1
-    judges = {
-        label: {
-            "all": worsened.counted(cases),
-            "kinds": {kind: worsened.counted([c for c in cases if c.kind == kind]) for kind in worsened.KINDS},
-            "cases": [vars(case) for case in cases],
-        }
-        for label, cases in found.items()
-    }
+    counts = {label: _counted(cases) for label, cases in found.items()}
     if args.out:
-        kept = {label: {key: row[key] for key in ("all", "kinds")} for label, row in judges.items()}
         command = results.command_line("worsened", args.recordings, {"model": args.model, "seeds": args.seeds})
-        results.write(args.out, "worsened", command, {"recordings": len(files), "judges": kept})
-    if args.json:
-        print(json.dumps(judges))
-        return 0
-    for label, row in judges.items():
-        parts = [f"{name} {n['right']} of {n['n']}" for name, n in {**row["kinds"], "in all": row["all"]}.items()]
-        print(f"{label}: scored below the original: {', '.join(parts)}")
+        judges = {
+            label: {"all": row["all"], "kinds": {kind: row[kind] for kind in worsened.KINDS}}
+            for label, row in counts.items()
+        }
+        results.write(args.out, "worsened", command, {"recordings": len(files), "judges": judges})
+    for label, row in counts.items():
+        if args.json:
+            cases = [vars(case) for case in found[label]]
+            print(json.dumps({"model": label, "counts": row, "cases": cases}))
+        else:
+            parts = [f"{name} {each['right']} of {each['n']}" for name, each in row.items()]
+            print(f"{label}: scored below the original: {', '.join(parts)}")
     return 0
+
+
+def _counted(cases: list["Case"]) -> dict[str, dict[str, int]]:
+    """Kind of damage, and "all" -> how many scored below their originals, and of how many."""
+    from training import worsened
+
+    kinds = {kind: worsened.counted([case for case in cases if case.kind == kind]) for kind in worsened.KINDS}
+    return {**kinds, "all": worsened.counted(cases)}
