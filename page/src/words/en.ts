@@ -16,7 +16,7 @@ export const en = {
   recording: "Recording",
   level: "Level",
   levelNow: (percent: number) => `${percent} percent`,
-  playOn: (seconds: number) => `Keep playing: ${seconds} more s are needed.`,
+  playOn: (seconds: number) => `Keep playing for ${seconds} s more.`,
   longEnough: "Long enough. Stop whenever you like; a whole piece is judged best.",
   faint: "I hear almost nothing. Move the microphone nearer to the piano.",
   sending: "Sending",
