@@ -41,7 +41,8 @@ class RunConfig:
     local_share : how much a snippet is judged by its own flaws, the rest by those of its whole version
     across_pieces : weight of a pair of different excerpts against one of the same; small, for such pairs are ten times
         as many and teach that tempo says nothing
-    flaw_weight : of the second task
+    flaw_weight : of telling the flaws of each family, the second task
+    flaw_order_weight : of telling them in the right order within an excerpt
     validate_every : steps between validations and checkpoints
     validation_batches : in a validation
     select_by : share of the pairs of unheard pieces ranked right by which the best checkpoint is kept; of those that
@@ -67,6 +68,7 @@ class RunConfig:
     local_share: float = 0.4
     across_pieces: float = 0.02
     flaw_weight: float = 0.5
+    flaw_order_weight: float = 1.0
     validate_every: int = 250
     validation_batches: int = 12
     select_by: Literal["accuracy", "clear_accuracy"] = "accuracy"
@@ -86,7 +88,7 @@ class RunConfig:
         require(self, 2, INFINITY, "n_versions")
         require(self, 1, INFINITY, "patience")
         require(self, 0.0, INFINITY, "learning_rate", "gradient_clip", "indifference", above=True)
-        require(self, 0.0, INFINITY, "weight_decay", "flaw_weight", "across_pieces", "seed")
+        require(self, 0.0, INFINITY, "weight_decay", "flaw_weight", "flaw_order_weight", "across_pieces", "seed")
         require(self, 0.0, 1.0, "average_decay", "local_share")
         unknown = sorted(set(self.emphasis) - set(FAMILIES))
         if unknown:

@@ -53,7 +53,7 @@ class FromScratch:
 
     def learn(self, people: People, train: Indices, held_out: Indices, *, seed: int) -> Learnt:
         """Train, then score the recordings on both sides."""
-        how = dataclasses.replace(self.run, n_steps=self.n_steps, flaw_weight=0.0, seed=seed)
+        how = dataclasses.replace(self.run, n_steps=self.n_steps, flaw_weight=0.0, flaw_order_weight=0.0, seed=seed)
         network = trained(how, self.recordings, people, train)
         scorer = Scorer(
             name=how.name, features=how.features, cut=how.segments, snippet_scores=consensus.of_network(network)

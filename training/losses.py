@@ -224,6 +224,28 @@ def flaw_loss(told: Tensor, damage: Tensor) -> Tensor:
     return F.smooth_l1_loss(pooled, torch.log1p(damage), beta=0.5)
 
 
+def flaw_ranking_loss(told: Tensor, damage: Tensor, weight: Tensor, *, indifference: float) -> Tensor:
+    """Cross entropy between whose flaws of a family are told, and whose were planted, to be the worse; over all pairs.
+
+    What is told of one recording alone errs with the piece and the instrument; pairs of one excerpt teach what remains.
+
+    Parameters
+    ----------
+    told : (B, F, T') log(1 + severity) at the network's time steps
+    damage : (B, F, L) severity at label steps
+    weight : (B, B) of each pair, symmetric, zero diagonal
+    indifference : > 0, difference of log(1 + severity) that hardly counts
+
+    Returns
+    -------
+    () mean over families of `pairwise_ranking_loss`
+    """
+    said, planted = told.mean(dim=2) / indifference, torch.log1p(damage).mean(dim=2)
+    families = zip(said.unbind(1), planted.unbind(1), strict=True)
+    losses = [pairwise_ranking_loss(-one, true, weight, indifference=indifference) for one, true in families]
+    return torch.stack(losses).mean()
+
+
 def preference_loss(better: Tensor, worse: Tensor, *, scale: float) -> Tensor:
     """Logistic loss of how far each better recording outscores its worse partner.
 

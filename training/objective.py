@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from training.config import RunConfig
-from training.losses import disparity_loss, diversity_loss, flaw_loss, ranking_loss
+from training.losses import disparity_loss, diversity_loss, flaw_loss, flaw_ranking_loss, ranking_loss
 from training.ranker import Heard
 from training.snippets import Batch
+
+# Difference of log(1 + severity) that teachers would hardly hear.
+_FLAW_INDIFFERENCE = 0.1
 
 
 def objective(heard: Heard, batch: Batch, run: RunConfig) -> tuple[Tensor, dict[str, Tensor]]:
@@ -38,8 +41,14 @@ def objective(heard: Heard, batch: Batch, run: RunConfig) -> tuple[Tensor, dict[
     def rank(score: Tensor) -> Tensor:
         return ranking_loss(together(score), severity, weight, how, indifference=run.indifference)
 
-    terms = {"rank": rank(heard.score), "flaws": flaw_loss(heard.flaws.float(), batch.damage)}
-    shares = {"rank": how.scores, "flaws": run.flaw_weight}
+    told = heard.flaws.float()
+    of_one_excerpt = pair_weights(batch.excerpt.repeat_interleave(run.sampling.n_snippets), across=0.0)
+    terms = {
+        "rank": rank(heard.score),
+        "flaws": flaw_loss(told, batch.damage),
+        "flaw_order": flaw_ranking_loss(told, batch.damage, of_one_excerpt, indifference=_FLAW_INDIFFERENCE),
+    }
+    shares = {"rank": how.scores, "flaws": run.flaw_weight, "flaw_order": run.flaw_order_weight}
     if heard.good is not None and heard.bad is not None:
         good, bad = heard.good, heard.bad
         disparity = partial(

@@ -11,8 +11,8 @@ A flaw of amount 1 is what a struggling learner does; the sizes follow studies o
   Skill acquisition in music performance, Cognition 74 (2000))
 - wrong, missed and extra notes: neighbours of the written pitch (Repp, The art of inaccuracy, Music Perception 14
   (1996); Palmer and van de Sande, Units of knowledge in music performance, JEP: LMC 19 (1993))
-- loudness, flatness, balance: uneven touch, flattened phrases, a left hand that drowns the melody (Repp, The dynamics of expressive piano
-  performance, JASA 100 (1996))
+- loudness, flatness, balance: uneven touch, flattened phrases, a left hand that drowns the melody (Repp, The dynamics
+  of expressive piano performance, JASA 100 (1996))
 - articulation: choppy or smeared tones (Repp, JASA 97 (1995))
 - pedal: blurred, or left out now and then (Repp, Pedal timing and tempo, Psychology of Music 24 (1996))
 

@@ -13,6 +13,7 @@ from training.losses import (
     disparity_loss,
     diversity_loss,
     flaw_loss,
+    flaw_ranking_loss,
     margin_ranking_loss,
     pairwise_ranking_loss,
     ranking_loss,
@@ -210,3 +211,15 @@ def test_branches_that_attend_to_the_same_places_cost_one_and_to_others_nothing(
 def test_weights_of_losses_that_make_no_sense_are_refused(asked: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LossConfig(**asked)  # type: ignore[arg-type]
+
+
+def test_flaws_told_in_the_planted_order_cost_less_than_in_the_opposite_one() -> None:
+    planted = torch.tensor([0.0, 0.5, 2.0])[:, None, None].expand(3, 2, 4)
+    told = torch.log1p(planted)
+
+    def cost(told: Tensor) -> float:
+        return float(flaw_ranking_loss(told, planted, every_pair(3), indifference=INDIFFERENCE))
+
+    assert cost(told) < cost(torch.zeros_like(told)) < cost(told.flip(0))
+    # What is told of each family alike, however wrong, does not change the order.
+    assert cost(told + torch.tensor([0.3, 0.7])[:, None]) == pytest.approx(cost(told), rel=1e-5)

@@ -170,7 +170,8 @@ def test_weights_of_losses_decide_what_is_learnt() -> None:
     }.items():
         run = run_of("apr", **{**nothing, weight: 2.0})
         total, terms = objective(heard, given, run)
-        wanted = run.flaw_weight * terms["flaws"] + 2.0 * sum(terms[name] for name in names)
+        flaws = run.flaw_weight * terms["flaws"] + run.flaw_order_weight * terms["flaw_order"]
+        wanted = flaws + 2.0 * sum(terms[name] for name in names)
         torch.testing.assert_close(total, wanted)
 
 
