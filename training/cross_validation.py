@@ -147,7 +147,7 @@ def run(people: People, learner: Learner, plan: Plan, work: Path, *, data: str) 
         for repeat, fold, train, held_out in bar:
             seed = 1000 * (plan.seed + repeat) + fold
             make = _maker(people, learner, repeat, fold, train, held_out, seed)
-            results.append(_kept(folder / f"{plan.seed + repeat}-{fold}.json", make))
+            results.append(_kept(folder / f"{plan.seed + repeat}-{fold}.json", make, people.ids[held_out].tolist()))
     return results
 
 
@@ -250,10 +250,12 @@ def _maker(
     return make
 
 
-def _kept(path: Path, make: Callable[[], FoldResult]) -> FoldResult:
-    """The result in a file, made first if there is none."""
+def _kept(path: Path, make: Callable[[], FoldResult], held_out: list[str]) -> FoldResult:
+    """The result in a file, made first if there is none of these recordings."""
     if path.is_file():
-        return FoldResult(**json.loads(path.read_text(encoding="utf-8")))
+        kept = FoldResult(**json.loads(path.read_text(encoding="utf-8")))
+        if kept.held_out == held_out:
+            return kept
     result = make()
     replace_text(path, json.dumps(asdict(result)) + "\n")
     return result

@@ -38,13 +38,21 @@ class Fold:
     crossing: list[Pair]
 
 
-def split(pairs: Sequence[Pair], k: int, *, groups: Mapping[str, str] | None = None, seed: int = 0) -> list[Fold]:
+def split(
+    pairs: Sequence[Pair],
+    k: int,
+    *,
+    groups: Mapping[str, str] | None = None,
+    seed: int = 0,
+    balanced: bool = True,
+) -> list[Fold]:
     """Divide the labelled pairs into k folds with balanced labels.
 
     Parameters
     ----------
     groups : recording -> what must stay together, such as its piece or its player; each alone without it
     seed : the same seed, pairs and groups give the same folds, whatever the order of the rows
+    balanced : else groups stay where chance dealt them; with few groups, balancing always ends with the same folds
 
     Raises
     ------
@@ -61,7 +69,8 @@ def split(pairs: Sequence[Pair], k: int, *, groups: Mapping[str, str] | None = N
     index = {kind: i for i, kind in enumerate(kinds)}
     sizes = np.bincount([index[group_of[name]] for name in names], minlength=len(kinds))
     labelled = [pair for pair in pairs if pair.label is not None]
-    dealt = _deal(_label_counts(labelled, group_of, index), sizes, k, np.random.default_rng(seed))
+    counts = _label_counts(labelled, group_of, index)
+    dealt = _deal(counts, sizes, k, np.random.default_rng(seed), rounds=_ROUNDS if balanced else 0)
     side = {name: int(dealt[index[group_of[name]]]) for name in names}
     return [_fold(labelled, side, number) for number in range(k)]
 
@@ -77,7 +86,7 @@ def _label_counts(pairs: Sequence[Pair], group_of: Mapping[str, str], index: Map
     return counts
 
 
-def _deal(counts: Counts, sizes: Whole, k: int, rng: np.random.Generator) -> Whole:
+def _deal(counts: Counts, sizes: Whole, k: int, rng: np.random.Generator, *, rounds: int) -> Whole:
     """(G,) fold of each group: dealt by size, then exchanged while that balances the held-out labels.
 
     Large groups are dealt first, each to the fold that has fewest recordings; ties go by chance. Only groups of one
@@ -90,7 +99,7 @@ def _deal(counts: Counts, sizes: Whole, k: int, rng: np.random.Generator) -> Who
     for group in order:
         dealt[group] = int(loads.argmin())
         loads[dealt[group]] += sizes[group]
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         if not sum(_exchange(counts, sizes, dealt, k, group) for group in order):
             break
     return dealt

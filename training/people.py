@@ -79,7 +79,7 @@ class People:
         index = {str(name): i for i, name in enumerate(self.ids)}
         return [
             (_indices(index, fold.train), _indices(index, fold.held_out))
-            for fold in folds.split(self.labelled(among), k, groups=group_of, seed=seed)
+            for fold in folds.split(self.labelled(among), k, groups=group_of, seed=seed, balanced=False)
         ]
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +54,12 @@ def command_line(step: str, data: Path | None, options: Mapping[str, object]) ->
     ----------
     step : of `pkai-train`
     data : folder of the data, or None
-    options : name -> value or values; True is a flag
+    options : name -> value, or list of values; True is a flag
     """
     words = ["pkai-train", step, *([] if data is None else [f"DATA/{data.resolve().name}"])]
     for name, value in options.items():
         if value is None or value is False:
             continue
-        words.append(f"--{name}")
-        if value is not True:
-            several = isinstance(value, Sequence) and not isinstance(value, str)
-            words += [str(each) for each in value] if isinstance(value, Sequence) and several else [str(value)]
+        values = [] if value is True else value if isinstance(value, list | tuple) else [value]
+        words += [f"--{name}", *map(str, values)]
     return shlex.join(words)

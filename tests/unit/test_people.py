@@ -59,3 +59,12 @@ def test_fewer_groups_than_folds_make_fewer_folds() -> None:
     people = People.of(rated(), "piece")
     two_pieces = np.arange(12)
     assert len(people.split(two_pieces, 3, seed=0)) == 2
+
+
+def test_few_groups_are_split_in_several_ways() -> None:
+    people = People.of(rated(), "piece")
+    splits = {
+        frozenset(frozenset(people.pieces[out].tolist()) for _, out in people.split(np.arange(24), 3, seed=seed))
+        for seed in range(12)
+    }
+    assert len(splits) > 3  # six there are: which two of the four pieces are together
