@@ -42,6 +42,8 @@ _FORMATS = (
 )
 _OPEN_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 _MAX_DAMAGED_PACKETS_IN_A_ROW = 1000
+# Samples handed to the resampler at a time: a call costs as much as a thousand samples do, and a frame has as many.
+_RESAMPLED_AT_ONCE = 16_384
 _SUPPORTED_HINT = "send MP3, M4A/AAC, WebM, Ogg, Opus, FLAC or WAV"
 
 
@@ -178,20 +180,26 @@ def _resampled(
 ) -> Iterator[Waveform]:
     resampler: av.AudioResampler | None = None
     layout = None
+    gathered = av.AudioFifo()
     for frame in _frames(container, audio, state):
         frame.pts = None  # timestamps of phones jump; samples are joined as they come
         if layout != (frame.format.name, frame.layout.name, frame.sample_rate):  # joined files change midway
-            yield from _resample(resampler, None)
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate)
+            yield from _resample(resampler, gathered, last=True)
+            resampler, gathered = av.AudioResampler(format="flt", layout="mono", rate=sample_rate), av.AudioFifo()
             layout = (frame.format.name, frame.layout.name, frame.sample_rate)
-        yield from _resample(resampler, frame)
-    yield from _resample(resampler, None)
+        gathered.write(frame)
+        if gathered.samples >= _RESAMPLED_AT_ONCE:
+            yield from _resample(resampler, gathered)
+    yield from _resample(resampler, gathered, last=True)
 
 
-def _resample(resampler: av.AudioResampler | None, frame: av.AudioFrame | None) -> Iterator[Waveform]:
-    """Mono blocks of a frame; of what the resampler still holds when there is no frame."""
-    if resampler is not None:
-        for out in resampler.resample(frame):
+def _resample(resampler: av.AudioResampler | None, gathered: av.AudioFifo, *, last: bool = False) -> Iterator[Waveform]:
+    """Mono blocks of what was gathered; if it is the last, of what the resampler still holds as well."""
+    if resampler is None:
+        return
+    frame = gathered.read()
+    for given in (*([frame] if frame else []), *([None] if last else [])):
+        for out in resampler.resample(given):
             if out.samples:
                 yield cast(Waveform, out.to_ndarray()[0])
 
