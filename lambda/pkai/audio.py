@@ -42,8 +42,8 @@ _FORMATS = (
 )
 _OPEN_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 _MAX_DAMAGED_PACKETS_IN_A_ROW = 1000
-# Samples handed to the resampler at a time: a call costs as much as a thousand samples do, and a frame has as many.
-_RESAMPLED_AT_ONCE = 16_384
+# Handed to the resampler at a time: a call costs as much as the thousand samples of one frame do.
+_RESAMPLED_AT_ONCE_S = 0.5
 _SUPPORTED_HINT = "send MP3, M4A/AAC, WebM, Ogg, Opus, FLAC or WAV"
 
 
@@ -188,7 +188,7 @@ def _resampled(
             resampler, gathered = av.AudioResampler(format="flt", layout="mono", rate=sample_rate), av.AudioFifo()
             layout = (frame.format.name, frame.layout.name, frame.sample_rate)
         gathered.write(frame)
-        if gathered.samples >= _RESAMPLED_AT_ONCE:
+        if gathered.samples >= _RESAMPLED_AT_ONCE_S * frame.sample_rate:
             yield from _resample(resampler, gathered)
     yield from _resample(resampler, gathered, last=True)
 
