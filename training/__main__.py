@@ -19,6 +19,7 @@ STEPS = {
     "fit": ("training.commands.fit", "train a network on the skill ladder"),
     "ladder": ("training.commands.ladder", "build and render the skill ladder"),
     "pairs": ("training.commands.pairs", "list, label, divide and judge pairs of recordings"),
+    "precision": ("training.commands.precision", "see whether float16 or int8 would be worth it"),
     "recognition": ("training.commands.recognition", "measure how often a piece is recognised"),
     "references": ("training.commands.references", "play and score the reference performances"),
     "robustness": ("training.commands.robustness", "see how far ratings move where they should not"),

@@ -1,0 +1,49 @@
+"""`pkai-train precision`: whether float16 or int8 would be faster here, and what it would cost."""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from pkai.errors import PkaiError
+
+_log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this step."""
+    parser.add_argument("ladder", type=Path, help="folder of the skill ladder's shards")
+    parser.add_argument("--model", nargs="+", default=["pdr"], metavar="NAME", help="default: pdr")
+    parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
+    parser.add_argument("--versions", type=int, default=240, help="of excerpts, heard (default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the results there, for the model card")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one line for each precision of each model."""
+    from pkai import artifact
+    from training import evaluate, ladder, precision, results
+
+    try:
+        shards = ladder.read(args.ladder, "validation")
+        judges = {}
+        for name in args.model:
+            model = artifact.load(args.model_dir / name)
+            frames = model.manifest.segments.snippet_frames(model.manifest.features)
+            judges[name] = precision.compare(model.onnx, shards, frames, n_versions=args.versions)
+    except (ValueError, OSError, PkaiError) as err:
+        _log.error("precision: %s", err)
+        return 1
+    found = {"judges": judges, "n_versions": args.versions}
+    if args.out:
+        options = {"model": args.model, "versions": args.versions}
+        results.write(args.out, "precision", results.command_line("precision", args.ladder, options), found)
+    lines = [
+        f"{name}, {kind:14} {each.bytes / 1e6:5.2f} MB  {each.snippet_ms:6.2f} ms a snippet  "
+        f"{each.accuracy.value:.1%} of {each.accuracy.n} pairs{'  worth it' if each.worth_it else ''}"
+        for name, variants in judges.items()
+        for kind, each in variants.items()
+    ]
+    print(json.dumps(evaluate.rounded(found)) if args.json else "\n".join(lines))
+    return 0
