@@ -118,7 +118,7 @@ def _kept(
     shards: Sequence[Shard], snippet_frames: int, n_versions: int
 ) -> list[tuple[npt.NDArray[np.float32], str, float]]:
     """Snippets that do not overlap, excerpt and severity of each version."""
-    kept = []
+    kept: list[tuple[npt.NDArray[np.float32], str, float]] = []
     for number, shard in enumerate(shards):
         for index, (frames, _) in enumerate(snippets.versions(shard)):
             if len(frames) >= snippet_frames and len(kept) < n_versions:

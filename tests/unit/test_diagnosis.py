@@ -81,7 +81,7 @@ def told(*over_time: float, family: str = "hesitation") -> Finding:
 
 def test_a_stop_in_one_place_is_found_there_and_told_with_its_time() -> None:
     finding = told(0, 0, 3, 0, 0, 0)
-    assert (finding.extent, finding.severity) == ("some", pytest.approx(0.5))
+    assert finding.extent == "some" and finding.severity == pytest.approx(0.5)
     assert finding.over_time == pytest.approx((0, 0, 3, 0, 0, 0))
     assert finding.passages == (Stretch(start_s=18.0, end_s=22.0),)
     assert finding.sentence.startswith("Hesitation: some. The playing halts now and then around 0:20: practise")

@@ -48,7 +48,7 @@ def network(kind: str, seed: int) -> Ranker:
 def by_autograd(made: Ranker, snippets: Tensor) -> Tensor:
     """Grad-CAM as the paper writes it, channel by channel."""
     kept: list[Tensor] = []
-    made.trunk.register_forward_hook(lambda _module, _inputs, maps: kept.append(maps))  # type: ignore[operator,union-attr]
+    made.trunk.register_forward_hook(lambda _module, _inputs, maps: kept.append(maps))  # type: ignore[union-attr]
     score = made(snippets)[0]
     rows = []
     for k in range(len(snippets)):
@@ -89,7 +89,7 @@ def test_the_graph_gives_torchs_grad_cam_for_any_number_of_snippets(folder: tupl
 def test_weights_are_kept_once(folder: tuple[Path, list[Ranker]]) -> None:
     path, made = folder
     explanation = (path / EXPLANATION_FILE).read_bytes()
-    weight = export.fused(made[0]).over_time[0].weight.detach().numpy().tobytes()  # type: ignore[union-attr,index,operator]
+    weight = export.fused(made[0]).over_time[0].weight.detach().numpy().tobytes()  # type: ignore[union-attr,index]
     assert weight in (path / GRAPH_FILE).read_bytes()
     assert weight not in explanation
 

@@ -48,9 +48,8 @@ def test_a_scale_gives_back_what_was_planted(rng: np.random.Generator) -> None:
     scales = diagnose.fit(fitted)
     assert list(scales) == list(FAMILIES)
     for row, scale in enumerate(scales.values()):
-        said, planted = (of(measured, *more, row) for of, more in (
-            (diagnose.recording_severities, (scale,)), (diagnose.planted_severities, ()),
-        ))  # fmt: skip
+        said = diagnose.recording_severities(measured, scale, row)
+        planted = diagnose.planted_severities(measured, row)
         assert np.corrcoef(said, planted)[0, 1] > 0.9
         assert np.abs(said - planted)[planted < 1].mean() < 0.1
         assert 0 < scale.some_from < scale.much_from

@@ -23,7 +23,8 @@ def graph() -> bytes:
             self.listen, self.score = torch.nn.Conv1d(96, 8, 5), torch.nn.Linear(8, 1)
 
         def forward(self, snippets: torch.Tensor) -> torch.Tensor:
-            return self.score(torch.relu(self.listen(snippets.transpose(1, 2))).mean(dim=2)).squeeze(1)
+            scores: torch.Tensor = self.score(torch.relu(self.listen(snippets.transpose(1, 2))).mean(dim=2))
+            return scores.squeeze(1)
 
     torch.manual_seed(0)
     program = torch.onnx.export(
