@@ -162,7 +162,9 @@ def normalise(mel: Frames, config: FeatureConfig) -> Frames:
     (T, n_features) float32; log-mel lies in about -2.5..1
     """
     reference = max(float(np.percentile(mel.sum(axis=1), 95)), float(np.finfo(np.float32).tiny))
-    log_mel = np.log10(mel * np.float32(1 / reference) + np.float32(_LOG_FLOOR))
+    log_mel = mel * np.float32(1 / reference)  # the only copy: the rest is done in its place
+    log_mel += np.float32(_LOG_FLOOR)
+    np.log10(log_mel, out=log_mel)
     log_mel *= np.float32(0.5)
     log_mel += np.float32(1.0)
     if config.kind == "log-mel":

@@ -36,7 +36,13 @@ Resources:
       FunctionName: !Sub "${AWS::StackName}-judge"
       PackageType: Image
       Code: {ImageUri: !Ref ImageUri}
-      Role: arn:aws:iam::123456789012:role/judge
+      Role: !GetAtt Role.Arn
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}]
 Outputs:
   ApiUrl: {Value: https://api.example}
   AliasArn: {Value: !Ref Judge}
