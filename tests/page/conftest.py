@@ -23,7 +23,7 @@ from pkai.serve import LocalServer
 BUNDLED = ROOT / "events" / "audio" / "fur-elise-1-expert-grand.mp3"
 Opening = Callable[..., Page]
 # The machine may be busy otherwise.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +92,7 @@ def opened(browser: Browser, service: LocalServer) -> Iterator[Opening]:
         if listening:
             context.grant_permissions(["microphone"])
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.goto(service.url)
         page.wait_for_selector(".record")
         return page

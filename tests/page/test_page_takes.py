@@ -78,7 +78,7 @@ def test_what_is_played_into_the_microphone_is_recorded_shown_and_judged(opened:
     )
     expect(page.locator(".listening .hint")).to_have_text(
         "Long enough. Stop whenever you like; a whole piece is judged best.",
-        timeout=15_000,
+        timeout=60_000,
     )
     page.get_by_role("button", name="Stop and judge").click()
     assert 0 <= int(judged(page)) <= 100
