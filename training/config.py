@@ -42,7 +42,8 @@ class RunConfig:
     across_pieces : weight of a pair of different excerpts against one of the same; small, for such pairs are ten times
         as many and teach that tempo says nothing
     flaw_weight : of telling the flaws of each family, the second task
-    flaw_order_weight : of telling them in the right order within an excerpt
+    flaw_order_weight : of telling them in the right order within an excerpt; at 1 hesitation and wrong notes are told
+        better, but the ranking of people's performances gets worse, and the ranking comes first
     validate_every : steps between validations and checkpoints
     validation_batches : in a validation
     select_by : share of the pairs of unheard pieces ranked right by which the best checkpoint is kept; of those that
@@ -68,7 +69,7 @@ class RunConfig:
     local_share: float = 0.4
     across_pieces: float = 0.02
     flaw_weight: float = 0.5
-    flaw_order_weight: float = 1.0
+    flaw_order_weight: float = 0.0
     validate_every: int = 250
     validation_batches: int = 12
     select_by: Literal["accuracy", "clear_accuracy"] = "accuracy"
