@@ -24,6 +24,8 @@ _FRAMES_PER_BATCH = 64
 # five times the work itself, and far more beside other programs.
 _BANDS_PER_PRODUCT = 8
 _LOG_FLOOR = 1e-7
+# Three minutes' worth.
+_ROWS_TO_BEGIN_WITH = 9000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +130,7 @@ def mel_frames(blocks: Iterable[Waveform], config: FeatureConfig) -> Frames:
     """
     pad = np.zeros(config.n_fft // 2, np.float32)
     batch_samples = (_FRAMES_PER_BATCH - 1) * config.hop_length + config.n_fft
-    parts: list[Frames] = []
+    frames, n_frames = np.empty((_ROWS_TO_BEGIN_WITH, config.n_mels), np.float32), 0
     buffered: list[Waveform] = [pad]
     n_buffered = len(pad)
     for block in chain(blocks, [pad]):
@@ -137,16 +139,16 @@ def mel_frames(blocks: Iterable[Waveform], config: FeatureConfig) -> Frames:
         if n_buffered >= batch_samples:
             rest = np.concatenate(buffered)
             while len(rest) >= batch_samples:
-                parts.append(_mel_power(rest[:batch_samples], config))
+                n_frames = _append(frames, n_frames, _mel_power(rest[:batch_samples], config))
                 rest = rest[_FRAMES_PER_BATCH * config.hop_length :]
             buffered, n_buffered = [rest], len(rest)
     rest = np.concatenate(buffered)
     if len(rest) >= config.n_fft:
-        parts.append(_mel_power(rest, config))
-    return np.concatenate(parts) if parts else np.empty((0, config.n_mels), np.float32)
+        n_frames = _append(frames, n_frames, _mel_power(rest, config))
+    return frames[:n_frames]
 
 
-def normalise(mel: Frames, config: FeatureConfig) -> Frames:
+def normalise(mel: Frames, config: FeatureConfig, *, overwrite: bool = False) -> Frames:
     """Features of the played part of a recording, free of its level.
 
     Power is taken relative to the 95th percentile of the frames' energy, then compressed:
@@ -156,13 +158,14 @@ def normalise(mel: Frames, config: FeatureConfig) -> Frames:
     ----------
     mel : (T, M) power of the played part, T >= 1
     config : of the front end
+    overwrite : compute in the place of `mel`, for those who need it no more
 
     Returns
     -------
     (T, n_features) float32; log-mel lies in about -2.5..1
     """
     reference = max(float(np.percentile(mel.sum(axis=1), 95)), float(np.finfo(np.float32).tiny))
-    log_mel = mel * np.float32(1 / reference)  # the only copy: the rest is done in its place
+    log_mel = np.multiply(mel, np.float32(1 / reference), out=mel if overwrite else None)
     log_mel += np.float32(_LOG_FLOOR)
     np.log10(log_mel, out=log_mel)
     log_mel *= np.float32(0.5)
@@ -184,6 +187,18 @@ def frame_energy_db(mel: Frames) -> Frames:
     (T,) float32 dB, floored at -120 dB
     """
     return cast(Frames, 10 * np.log10(mel.sum(axis=1) + np.float32(1e-12)))
+
+
+def _append(frames: Frames, n_frames: int, more: Frames) -> int:
+    """Write rows behind the first `n_frames`; returns how many there are then.
+
+    The array grows where it lies: joining parts at the end would hold a long recording twice.
+    """
+    n_after = n_frames + len(more)
+    if n_after > len(frames):
+        frames.resize((n_after + max(_ROWS_TO_BEGIN_WITH, n_after // 8), frames.shape[1]), refcheck=False)
+    frames[n_frames:n_after] = more
+    return n_after
 
 
 def _mel_power(samples: Waveform, config: FeatureConfig) -> Frames:

@@ -162,7 +162,7 @@ class Judge:
             sample_rate=decoding.source_sample_rate,
             channels=decoding.channels,
         )
-        played = features.normalise(mel[start:stop], config)
+        played = features.normalise(mel[start:stop], config, overwrite=True)
         return dataclasses.replace(
             self.hear_features(played, recording),
             damaged_packets=decoding.damaged_packets,
