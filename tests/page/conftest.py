@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expec
 
 import chromium
 import handler
+import piano_tone
 import recording_files
 from conftest import ROOT, need
 from pkai import commands
@@ -60,7 +61,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recording_files.write_silence(folder / "silent.wav")
     (folder / "noise.mp3").write_bytes(bytes(range(256)) * 40)
     (folder / "letter.txt").write_text("Dear Elise")
-    playing = recording_files.piano_tone.notes(12.0, 48_000)
+    playing = piano_tone.notes(12.0, 48_000)
     recording_files.write(folder / "large.wav", np.tile(playing, 4), rate=48_000)
     return folder
 
