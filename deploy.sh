@@ -182,9 +182,7 @@ deploy() {
 
 smoke() {
     step "Smoke request: the recording in $smoke_event is to be rated"
-    local function=ALIAS_ARN
-    [[ -n $dry_run ]] || function=$(output_of AliasArn)
-    run amazon lambda invoke --function-name "$function" --cli-binary-format raw-in-base64-out --cli-read-timeout 300 \
+    run amazon lambda invoke --function-name "$stack-judge:live" --cli-binary-format raw-in-base64-out --cli-read-timeout 300 \
         --payload "file://$smoke_event" "$work/answer.json" >"$work/invoked.json" || return 1
     [[ -n $dry_run ]] || grep --quiet '"rating":' "$work/answer.json" || {
         say "the answer holds no rating: $(head -c 600 "$work/answer.json")"

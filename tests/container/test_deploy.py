@@ -1,7 +1,8 @@
 """`deploy.sh` from a commit to an answer: AWS is moto's server, ECR a real registry, Lambda the image that was pushed.
 
 Differences: moto runs no image and expands no SAM template, so a front passes invocations to a container of the image
-that the function names, as Lambda would pull it, and everything else to moto; and the stack is a small one.
+that the function names, as Lambda would pull it, and everything else to moto; and the stack is a small one. Of a
+stack deployed by change set moto tells no outputs, so of the addresses only the names are seen here.
 """
 
 import json
@@ -15,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import boto3.session
 import pytest
@@ -43,9 +44,6 @@ Resources:
       AssumeRolePolicyDocument:
         Version: "2012-10-17"
         Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}]
-Outputs:
-  ApiUrl: {Value: https://api.example}
-  AliasArn: {Value: !Ref Judge}
 """
 _ENDED = {"connection", "transfer-encoding", "content-length"}
 
@@ -72,7 +70,7 @@ class Front(BaseHTTPRequestHandler):
         """Keep quiet."""
 
     def _invoke(self, event: bytes) -> None:
-        name = self.path.split("/")[3]
+        name, _, _ = unquote(self.path.split("/")[3]).partition(":")
         code = client("lambda", self.moto).get_function(FunctionName=name)["Code"]
         subprocess.run(["docker", "pull", "--quiet", code["ImageUri"]], check=True, capture_output=True)
         with engine.function(code["ImageUri"], {}) as url:
@@ -142,7 +140,7 @@ def test_a_commit_is_deployed_again_and_a_broken_one_is_put_back(registry: str, 
         environment = _environment(tmp_path, endpoint, registry)
         done = _deploy(checkout, environment, "Greeting=hello there")
         assert done.returncode == 0, done.stderr
-        assert "ApiUrl\thttps://api.example" in done.stdout
+        assert done.stdout.startswith("ApiUrl\t")
         deployed = _parameters(moto)
         assert deployed["ImageUri"].startswith(f"{registry}/pkai@sha256:")
         assert deployed["Greeting"] == "hello there"
