@@ -199,7 +199,7 @@ def _environment(folder: Path, endpoint: str, registry: str) -> dict[str, str]:
 
 
 def _deploy(checkout: Path, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [checkout / "deploy.sh", "--stack", "pkai-test", *arguments]
+    command = [str(checkout / "deploy.sh"), "--stack", "pkai-test", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     image = _for_sam(lambda_image(bases.AMD64), folder)
     template = folder / "template.yaml"
     template.write_text(_API.format(image=image))
-    command = [_sam(), "local", "start-api", "--template", template, "--port", str(port), "--skip-pull-image"]
+    command = [str(_sam()), "local", "start-api", "--template", str(template), "--port", str(port), "--skip-pull-image"]
     log = folder / "log"
     with log.open("wb") as said:
         process = subprocess.Popen(
@@ -93,7 +94,7 @@ def test_sam_local_api_tells_what_is_wrong(api: int) -> None:
     assert answer["error"]["code"] == "invalid_request"
 
 
-def _ask(port: int, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, object]]:
+def _ask(port: int, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
     with closing(HTTPConnection(emulator.HOST, port, timeout=300)) as connection:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
