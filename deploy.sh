@@ -52,7 +52,7 @@ run() {
     [[ -n $dry_run ]] || "$@"
 }
 amazon() { aws ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} --region "$region" "$@"; }
-deploy_stack() { run amazon cloudformation deploy --no-fail-on-empty-changeset "$@"; }
+deploy_stack() { run amazon cloudformation deploy --no-fail-on-empty-changeset "$@" >&2; }
 status_of_stack() {
     amazon cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text 2>/dev/null || true
 }
