@@ -49,10 +49,10 @@ run() {
     local shown=("$@")
     [[ $1 != amazon ]] || shown=(aws --region "$region" "${@:2}")
     { printf '+'; printf ' %q' "${shown[@]}"; printf '\n'; } >&2
-    [[ -n $dry_run ]] || "$@"
+    [[ -n $dry_run ]] || "$@" >&2
 }
 amazon() { aws ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} --region "$region" "$@"; }
-deploy_stack() { run amazon cloudformation deploy --no-fail-on-empty-changeset "$@" >&2; }
+deploy_stack() { run amazon cloudformation deploy --no-fail-on-empty-changeset "$@"; }
 status_of_stack() {
     amazon cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text 2>/dev/null || true
 }
@@ -183,7 +183,7 @@ deploy() {
 smoke() {
     step "Smoke request: the recording in $smoke_event is to be rated"
     run amazon lambda invoke --function-name "$stack-judge:live" --cli-binary-format raw-in-base64-out --cli-read-timeout 300 \
-        --payload "file://$smoke_event" "$work/answer.json" >"$work/invoked.json" || return 1
+        --payload "file://$smoke_event" "$work/answer.json" || return 1
     [[ -n $dry_run ]] || grep --quiet '"rating":' "$work/answer.json" || {
         say "the answer holds no rating: $(head -c 600 "$work/answer.json")"
         return 1
