@@ -5,7 +5,8 @@ holds for every network whose maps come from a part named `trunk`.
 
 References
 ----------
-Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, ICCV 2017 (eq. 1, 2).
+Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, ICCV 2017
+(eq. 1, 2).
 
 Differences
 -----------

@@ -74,7 +74,7 @@ def trials(
     renderer = Renderer(_SAMPLE_RATE)
     for piece, kind, performance, cents in [*_ours(rng), *_others(others, n_others, rng)]:
         recorded = conditions.PHONE if rng.random() < _SHARE_OF_PHONES else conditions.draw(rng)
-        piano = pianos[rng.integers(len(pianos))]
+        piano = pianos[int(rng.integers(len(pianos)))]
         sound = renderer.render(performance, piano, tuning_cents=cents)
         sound = conditions.record(sound, _SAMPLE_RATE, dataclasses.replace(recorded, codec=""), rng)
         yield Trial(piece=piece, kind=kind, heard=_recognised(sound, references))

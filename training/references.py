@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from pkai import chroma, references
+from pkai.hearing import Hearing
 from pkai.references import Reference
-from pkai.scorer import Hearing, Judge
+from pkai.scorer import Judge
 from training import conditions
 from training.conditions import Conditions
 from training.durable import replace_bytes

@@ -145,8 +145,8 @@ def filterbank(sample_rate: int, n_fft: int) -> npt.NDArray[np.float32]:
     # The bin at 0 Hz has no pitch; it is put an octave and a half below the first, where hardly anything is heard.
     semitones = np.concatenate(([semitones[0] - 1.5 * N_CLASSES], semitones))
     widths = np.concatenate((np.maximum(np.diff(semitones), 1.0), [1.0]))
-    away = semitones[None, :] - np.arange(N_CLASSES)[:, None]
-    away = (away + N_CLASSES / 2 + 10 * N_CLASSES) % N_CLASSES - N_CLASSES / 2
+    apart = semitones[None, :] - np.arange(N_CLASSES)[:, None]
+    away = (apart + N_CLASSES / 2 + 10 * N_CLASSES) % N_CLASSES - N_CLASSES / 2
     weights = np.exp(-0.5 * (2 * away / widths) ** 2)
     weights /= np.linalg.norm(weights, axis=0, keepdims=True)
     weights *= np.exp(-0.5 * ((semitones / N_CLASSES - _CENTRE_OCTAVE) / _OCTAVES_AROUND) ** 2)

@@ -1,6 +1,7 @@
 """Why a recording was rated so: which sounds, at which time and frequency, raised the rating, and which lowered it.
 
-The graph behind it, `explain.onnx`, is Grad-CAM of the score (`training/grad_cam.py`); it is loaded only when asked for.
+The graph behind it, `explain.onnx`, is Grad-CAM of the score (`training/grad_cam.py`); it is loaded only
+when asked for.
 """
 
 from dataclasses import dataclass

@@ -91,7 +91,8 @@ def evidence(heard: Chroma, references: Sequence[Chroma]) -> npt.NDArray[np.floa
         row[: len(steps)] = _shape(steps)
     beyond = np.arange(longest)[None, :] >= lengths[:, None]
     best = _best_local(_shape(heard), stacked, np.where(beyond, _NEVER, np.float32(-_ALIKE)))
-    return best / np.log(np.maximum(len(heard) * lengths, 2))
+    found: npt.NDArray[np.float64] = best / np.log(np.maximum(len(heard) * lengths, 2))
+    return found
 
 
 def _best_local(heard: Chroma, stacked: Chroma, offsets: Chroma) -> npt.NDArray[np.float64]:
@@ -114,7 +115,8 @@ def _best_local(heard: Chroma, stacked: Chroma, offsets: Chroma) -> npt.NDArray[
         np.maximum(alike + ahead, 0, out=now[:, 2:])
         np.maximum(best, now[:, 2:], out=best)
         one, two, one_alike = now, one, alike
-    return best.max(axis=1).astype(np.float64)
+    highest: npt.NDArray[np.float64] = best.max(axis=1).astype(np.float64)
+    return highest
 
 
 def _shape(steps: Chroma) -> Chroma:

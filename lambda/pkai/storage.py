@@ -12,6 +12,7 @@ from pkai.store import MAX_OBJECT_BYTES, Document, Fetched, Place, UploadForm
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, PutObjectRequestTypeDef
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 10
@@ -76,11 +77,13 @@ class S3:
         """Read a document by a conditional get; see `Documents.newer`."""
         from botocore.exceptions import ClientError
 
-        condition = {"IfNoneMatch": etag} if etag else {}
+        asked: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
+        if etag:
+            asked["IfNoneMatch"] = etag
         try:
             with _asking() as client:
                 try:
-                    found = client.get_object(Bucket=bucket, Key=key, **condition)  # type: ignore[arg-type]
+                    found = client.get_object(**asked)
                 except ClientError as err:
                     if _code(err) in _UNCHANGED_CODES:
                         return Document(etag=etag)
@@ -94,12 +97,19 @@ class S3:
         """Replace a document by a conditional put; see `Documents.exchange`."""
         from botocore.exceptions import ClientError
 
-        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+        asked: PutObjectRequestTypeDef = {
+            "Bucket": bucket,
+            "Key": key,
+            "Body": document,
+            "ContentType": "application/json",
+        }
+        if etag:
+            asked["IfMatch"] = etag
+        else:
+            asked["IfNoneMatch"] = "*"
         with _asking() as client:
             try:
-                client.put_object(  # type: ignore[call-overload]
-                    Bucket=bucket, Key=key, Body=document, ContentType="application/json", **condition
-                )
+                client.put_object(**asked)
             except ClientError as err:
                 if _code(err) in _NOT_FIRST_CODES or (etag and _code(err) in _NOT_FOUND_CODES):
                     return False

@@ -22,7 +22,18 @@ ONLY_IN = {
 NEVER_IN_LAMBDA = {"torch", "torchaudio", "lightning", "librosa", "scipy", "onnx", "mido", "training"}
 # Bottom first: a module may import those of its own layer and of layers before it.
 LAYERS = (
-    {"errors", "header", "audio", "features", "segments", "calibration", "diagnosis", "assessment", "terminal", "advice"},
+    {
+        "errors",
+        "header",
+        "audio",
+        "features",
+        "segments",
+        "calibration",
+        "diagnosis",
+        "assessment",
+        "terminal",
+        "advice",
+    },
     {"artifact", "references", "chroma", "recognition", "selection", "hearing", "findings", "scorer"},
     {"settings", "contract", "store", "storage", "library", "folder", "uploads", "service"},
     {"triggers", "gateway", "routes", "openapi"},

@@ -75,9 +75,9 @@ def test_panels_of_raters_are_held_against_everybody_else() -> None:
 
     found = panel_ceiling((performance("good", 5, 4, 3), performance("poor", 3, 2, 4)))
     # The first and the second agree with the two others; the third turns the order round.
-    assert (found[1].n, found[1].value) == (1, pytest.approx(2 / 3))
+    assert found[1].n == 1 and found[1].value == pytest.approx(2 / 3)
     # The first two together are against the third, who says 3 and 4; each of them with the third is right.
-    assert (found[2].n, found[2].value) == (1, pytest.approx(2 / 3))
+    assert found[2].n == 1 and found[2].value == pytest.approx(2 / 3)
     assert 3 not in found  # nobody would be left
 
 
@@ -87,7 +87,9 @@ def test_seeds_are_told_by_their_mean_and_their_sample_standard_deviation(
     right = agreement(rated, np.array(RATINGS))
     wrong = agreement(rated, -np.array(RATINGS))
     found = evaluate.over_seeds([right, wrong])
-    assert found["at_half"] == evaluate.Spread(mean=0.5, sd=pytest.approx(np.sqrt(0.5)), n=2)
+    at_half = found["at_half"]
+    assert at_half.mean == 0.5 and at_half.n == 2
+    assert at_half.sd == pytest.approx(np.sqrt(0.5))
     assert "calibration_error" not in found  # neither has one
     assert evaluate.over_seeds([right])["at_half"] == evaluate.Spread(mean=1.0, sd=0.0, n=1)
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -106,7 +106,9 @@ def judged(monkeypatch: pytest.MonkeyPatch, *accuracies: float) -> None:
 
 @pytest.mark.parametrize("run", [RUN, ORIGINAL], ids=["small", "original"])
 @pytest.mark.parametrize("kind", ["pdr", "apr"])
-def test_every_network_can_be_fitted_and_loaded(run: RunConfig, kind: str, shards: Path, tmp_path: Path) -> None:
+def test_every_network_can_be_fitted_and_loaded(
+    run: RunConfig, kind: Literal["pdr", "apr"], shards: Path, tmp_path: Path
+) -> None:
     run = dataclasses.replace(run, network=dataclasses.replace(run.network, kind=kind))
     best = fit(run, shards, tmp_path)
     assert best == tmp_path / BEST_CHECKPOINT

@@ -22,9 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "told against those that were planted, and look for damage that was planted in one place."
     )
     parser.add_argument("ladder", type=Path, help="folder of the skill ladder's shards")
-    parser.add_argument(
-        "--sources", type=Path, required=True, help="what it was made from, as fetched"
-    )
+    parser.add_argument("--sources", type=Path, required=True, help="what it was made from, as fetched")
     parser.add_argument("--model", nargs="+", default=["pdr"], metavar="NAME", help="default: pdr")
     parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
     parser.add_argument("--recordings", type=int, default=40, help="damaged in one place (default: %(default)s)")
