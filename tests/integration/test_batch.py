@@ -156,7 +156,7 @@ def test_what_fails_for_good_is_a_row_too_and_trouble_that_passes_is_tried_again
 ) -> None:
     cloud.put_object(Bucket=RECORDINGS, Key="passing.wav", Body=recording)
     cloud.put_object(Bucket=RECORDINGS, Key="broken.wav", Body=recording)
-    refused = []
+    refused: list[dict[str, Any]] = []
 
     def judge(event: dict[str, Any]) -> Any:
         if "broken" in event["audio"]["s3"]:
