@@ -83,8 +83,9 @@ def accuracy_estimate(
         raise ValueError("no pair differs enough to be judged")
     difference = scores[pairs[:, 0]] - scores[pairs[:, 1]]
     right, judged = (np.zeros((len(scores), len(scores))) for _ in range(2))
-    right[pairs[:, 0], pairs[:, 1]] = np.where(difference == 0, 0.5, difference > 0)
-    judged[pairs[:, 0], pairs[:, 1]] = 1
+    # A pair may be there more than once, as several people labelled it.
+    np.add.at(right, (pairs[:, 0], pairs[:, 1]), np.where(difference == 0, 0.5, difference > 0))
+    np.add.at(judged, (pairs[:, 0], pairs[:, 1]), 1)
     return share_estimate(right, judged, n_bootstrap=n_bootstrap, seed=seed)
 
 

@@ -57,7 +57,7 @@ def test_verdicts_count_ranked_and_equal_pairs_apart() -> None:
     ]
     found = verdicts.against(pairs, scores, tie_band=0.1)
     assert found.accuracy.value == pytest.approx(2 / 3)
-    assert found.accuracy.n == 3
+    assert found.accuracy.n == 2  # two people labelled a and b
     assert (found.n_equal, found.equal_heard) == (2, 0.5)
     assert str(found).startswith("66.7% ")
     mirrored = [Pair(p.second, p.first, None if p.label is None else -p.label) for p in pairs]
