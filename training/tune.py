@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 
 STUDY_FILE, BEST_FILE = "study.db", "best.yaml"
 _STARTUP_TRIALS = 4
-# Nothing is said of a trial by its first validation, in the middle of the learning rate's rise.
-_WARMUP_VALIDATIONS = 1
+# From its second validation on: the first, in the middle of the learning rate's rise, says nothing of a trial.
+_PRUNED_FROM = 2
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def tune(base: RunConfig, ladder_folder: Path, out: Path, how: Tuning) -> optuna
         load_if_exists=True,
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=how.seed, n_startup_trials=_STARTUP_TRIALS),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS, n_warmup_steps=_WARMUP_VALIDATIONS),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS, n_warmup_steps=_PRUNED_FROM),
     )
     _take_up_cut_off(study)
     done = sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in study.trials)

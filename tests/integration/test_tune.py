@@ -1,0 +1,152 @@
+"""Tuning in small: two trials, one of which is cut off and goes on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import optuna
+import pytest
+import torch
+
+from pkai.segments import SegmentConfig
+from training import tune
+from training.__main__ import main
+from training.config import RunConfig
+from training.fit import Fit
+from training.networks import NetworkConfig
+from training.skill_ladder import FAMILIES
+from training.snippets import Batch
+from training.tune import SPACE, Tuning
+
+# Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
+)
+
+BASE = RunConfig(
+    n_excerpts=2,
+    n_versions=3,
+    validation_batches=1,
+    precision="32-true",
+    segments=SegmentConfig(snippet_s=1.0, hop_s=0.5),
+    network=NetworkConfig(base="tiny"),
+)
+TWO = Tuning(n_trials=2, n_steps=4, n_validations=2)
+
+
+class PowerCut(BaseException):
+    """What a power cut looks like from inside."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two excerpts in three versions each: the worse, the darker."""
+    folder = tmp_path_factory.mktemp("shards")
+    rng = np.random.default_rng(1)
+    severity = np.tile([0.0, 0.6, 1.2], 2).astype(np.float32)
+    for part in ("train", "validation"):
+        frames = rng.normal(0, 0.3, (6, 100, 96)) - severity[:, None, None]
+        np.savez(
+            folder / f"{part}-000.npz",
+            frames=frames.reshape(600, 96).astype(np.float16),
+            damage=np.repeat(severity / len(FAMILIES), 4)[:, None].repeat(len(FAMILIES), 1).astype(np.float16),
+            lengths=np.full(6, 100),
+            label_lengths=np.full(6, 4),
+            excerpt=np.repeat([0, 1], 3),
+            pieces=np.array(["a"] * 6),
+            severity=severity,
+        )
+    return folder
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, *, at_most: int | None = None) -> list[int]:
+    """Steps as they are taken; after some of them the power is cut."""
+    steps: list[int] = []
+    original = Fit.training_step
+
+    def training_step(module: Fit, batch: Batch, index: int) -> torch.Tensor:
+        if len(steps) == at_most:
+            raise PowerCut
+        steps.append(module.global_step)
+        return original(module, batch, index)
+
+    monkeypatch.setattr(Fit, "training_step", training_step)
+    return steps
+
+
+def test_a_study_that_was_cut_off_goes_on_and_ends_with_settings_to_fit(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        taken = counted(patch, at_most=7)  # in the second trial, after its first validation
+        with pytest.raises(PowerCut):
+            tune.tune(BASE, shards, tmp_path, TWO)
+        assert taken == [0, 1, 2, 3, 0, 1, 2]
+    with monkeypatch.context() as patch:
+        taken = counted(patch)
+        study = tune.tune(BASE, shards, tmp_path, TWO)
+        assert taken == [2, 3]  # the checkpoint of the trial that was cut off
+    states = [trial.state.name for trial in study.trials]
+    assert states == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert study.trials[1].params == study.trials[2].params
+    assert 0.0 <= study.best_value <= 1.0
+    best = RunConfig.read(tmp_path / tune.BEST_FILE)
+    assert best.learning_rate == pytest.approx(study.best_trial.params["learning_rate"], abs=1e-6)
+    assert best.network.dropout == pytest.approx(study.best_trial.params["network.dropout"], abs=1e-6)
+    assert best.n_steps == BASE.n_steps and best.emphasis == BASE.emphasis
+    taken = counted(monkeypatch)
+    assert len(tune.tune(BASE, shards, tmp_path, TWO).trials) == 3  # nothing is left to do
+    assert taken == []
+
+
+def test_the_command_prints_the_best_settings(shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "tiny.yaml"
+    config.write_text(
+        "precision: 32-true\nn_excerpts: 2\nn_versions: 3\nvalidation_batches: 1\n"
+        "segments: {snippet_s: 1.0, hop_s: 0.5}\nnetwork: {base: tiny}\n"
+    )
+    arguments = ["--config", config, "--ladder", shards, "--out", tmp_path / "out", "--trials", "1", "--steps", "2"]
+    assert main(["tune", *map(str, arguments), "--validations", "1", "--threads", "1"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert set(told["settings"]) == set(SPACE) and 0 <= told["accuracy"] <= 1
+
+
+def test_a_trial_that_lags_is_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = optuna.create_study(
+        direction="maximize", pruner=optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=tune._PRUNED_FROM)
+    )
+
+    def validated(accuracies: list[float]) -> Any:
+        def objective(trial: optuna.Trial) -> float:
+            report = tune._Report(trial)
+            module = Fit(RunConfig(validate_every=10, network=NetworkConfig(base="tiny")))
+            for number, accuracy in enumerate(accuracies, start=1):
+                trainer = lightning.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
+                monkeypatch.setattr(lightning.Trainer, "global_step", 10 * number)
+                monkeypatch.setattr(
+                    lightning.Trainer, "callback_metrics", {"validation/accuracy": torch.tensor(accuracy)}
+                )
+                report.on_validation_end(trainer, module)
+            return report.last
+
+        return objective
+
+    study.optimize(validated([0.7, 0.8, 0.9]), n_trials=1)
+    study.optimize(validated([0.1, 0.2, 0.95]), n_trials=1)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED"]
+    assert list(study.trials[1].intermediate_values) == [1, 2]
+
+
+def test_what_is_sought_are_settings_of_a_run_within_their_bounds() -> None:
+    for edge in ("low", "high"):
+        tune._run({name: getattr(each, edge) for name, each in SPACE.items()}, BASE, TWO)
+    assert "emphasis" not in SPACE  # it decides what the accuracy is of
+    with pytest.raises(ValueError, match="n_steps is 1; it must be at least n_validations=2"):
+        Tuning(n_steps=1, n_validations=2)
