@@ -34,9 +34,9 @@ LAYERS = (
         "terminal",
         "advice",
     },
-    {"artifact", "references", "chroma", "recognition", "selection", "hearing", "findings", "scorer"},
+    {"artifact", "references", "chroma", "recognition", "selection", "hearing", "findings", "explanation", "scorer"},
     {"settings", "contract", "store", "storage", "library", "folder", "uploads", "service"},
-    {"triggers", "gateway", "routes", "openapi"},
+    {"triggers", "gateway", "page", "routes", "openapi"},
 )
 
 

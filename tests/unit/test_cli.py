@@ -64,7 +64,7 @@ def test_json_is_one_line_per_recording_with_the_fields_of_the_contract(
     assert [line["file"] for line in lines] == [str(path) for path in recordings]
     assert list(lines[0]) == [
         "file", "model", "recording", "score", "rating", "rating_interval", "level", "piece", "timeline", "strongest",
-        "weakest", "comparisons", "rank", "warnings",
+        "weakest", "diagnosis", "comparisons", "rank", "warnings",
     ]  # fmt: skip
 
 

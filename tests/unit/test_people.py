@@ -24,13 +24,15 @@ def rated() -> list[RatedPerformance]:
 
 @pytest.mark.parametrize("split", ["recording", "piece", "player"])
 def test_no_group_is_on_both_sides_and_every_recording_is_held_out_once(split: SplitBy) -> None:
+    """But for a recording that chance holds out without another of its piece: nobody can be asked which is better."""
     people = People.of(rated(), split)
     held: list[int] = []
     for train, out in people.split(np.arange(24), 3, seed=5):
         assert not set(people.groups[train]) & set(people.groups[out])
         assert not set(train) & set(out)
         held += out.tolist()
-    assert sorted(held) == list(range(24))
+    assert len(set(held)) == len(held)
+    assert split == "recording" or sorted(held) == list(range(24))
 
 
 def test_splits_of_another_seed_are_other_splits() -> None:
