@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pkai import chroma, references
+from pkai.audio import Waveform
 from pkai.hearing import Hearing
 from pkai.references import Reference
 from pkai.scorer import Judge
@@ -27,13 +28,15 @@ SEVERITIES = {"beginner": 1.1, "early-intermediate": 0.85, "intermediate": 0.6, 
 _ROOM = Conditions(reverb_s=0.5, reverb_share=0.15, low_cut_hz=60.0, high_cut_hz=12_000.0, noise_db=50.0)
 _SAMPLE_RATE = 44_100
 _TAKES = 4
+_SEED = 1000
 
 
 def build(model_root: Path, models: list[str], piano: Instrument) -> tuple[Reference, ...]:
     """Play every score at every level, let every model score it, and write `references/references.json`.
 
-    A reference's score is the mean over several takes, for a single take's stumbles fall by chance; its chroma is
-    that of the first, without the room, as what was played is asked and not where.
+    A reference's score is the mean over several takes, for a single take's stumbles fall by chance. Its chroma is that
+    of the score played without flaws and without the room: what the piece is is asked, and not how or where it was
+    played, and beginners' takes may break off after a phrase.
 
     Parameters
     ----------
@@ -47,24 +50,33 @@ def build(model_root: Path, models: list[str], piano: Instrument) -> tuple[Refer
         replace_bytes(path, b"[]\n")
     judges = [Judge.load(model_root, name) for name in models]
     renderer = Renderer(_SAMPLE_RATE)
-    made = tuple(
-        _reference(read_score(score), level, severity, judges, renderer, piano)
-        for score in sorted(SCORES.glob("*.txt"))
-        for level, severity in SEVERITIES.items()
-    )
+    made = []
+    for file in sorted(SCORES.glob("*.txt")):
+        score = read_score(file)
+        as_written = renderer.render(play(score, 0.0, seed=_SEED), piano)
+        sounds_like = _chroma(judges[0].hear(_file(as_written), with_chroma=True))
+        made += [
+            _reference(score, level, severity, judges, renderer, piano, sounds_like)
+            for level, severity in SEVERITIES.items()
+        ]
     replace_bytes(path, references.document(made))
-    return made
+    return tuple(made)
 
 
 def _reference(
-    score: Score, level: str, severity: float, judges: list[Judge], renderer: Renderer, piano: Instrument
+    score: Score,
+    level: str,
+    severity: float,
+    judges: list[Judge],
+    renderer: Renderer,
+    piano: Instrument,
+    sounds_like: str,
 ) -> Reference:
-    dry = [renderer.render(play(score, severity, seed=1000 + take), piano) for take in range(_TAKES)]
-    files = []
-    for take, sound in enumerate(dry):
-        recorded = conditions.record(sound, _SAMPLE_RATE, _ROOM, np.random.default_rng(take))
-        files.append(wav_bytes(recorded, _SAMPLE_RATE))
-    hearings = [[judge.hear(io.BytesIO(file)) for file in files] for judge in judges]
+    takes = []
+    for take in range(_TAKES):
+        sound = renderer.render(play(score, severity, seed=_SEED + take), piano)
+        takes.append(conditions.record(sound, _SAMPLE_RATE, _ROOM, np.random.default_rng(take)))
+    hearings = [[judge.hear(_file(sound)) for sound in takes] for judge in judges]
     return Reference(
         name=f"{score.piece}-{level}",
         title=f"{score.title}, {level}",
@@ -74,8 +86,12 @@ def _reference(
             judge.manifest.sha256: round(float(np.mean([hearing.score for hearing in heard])), 4)
             for judge, heard in zip(judges, hearings, strict=True)
         },
-        chroma=_chroma(judges[0].hear(io.BytesIO(wav_bytes(dry[0], _SAMPLE_RATE)), with_chroma=True)),
+        chroma=sounds_like,
     )
+
+
+def _file(sound: Waveform) -> io.BytesIO:
+    return io.BytesIO(wav_bytes(sound, _SAMPLE_RATE))
 
 
 def _chroma(hearing: Hearing) -> str:
