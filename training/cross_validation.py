@@ -156,7 +156,8 @@ def figures(people: People, results: Sequence[FoldResult]) -> Figures:
     index = {str(name): i for i, name in enumerate(people.ids)}
     judged = [_Judged.of(people, index, result) for result in results]
     repeats = [[j for j, r in zip(judged, results, strict=True) if r.repeat == repeat] for repeat in _repeats(results)]
-    spearman = [v for each in repeats if not np.isnan(v := float(np.nanmean([j.spearman for j in each] or [np.nan])))]
+    correlations = [[j.spearman for j in each if not np.isnan(j.spearman)] for each in repeats]
+    spearman = [float(np.mean(each)) for each in correlations if each]
     said, came = (np.concatenate([getattr(j, name) for j in judged]) for name in ("said", "came"))
     return Figures(
         at_half=_pooled(judged, len(people.ids), 0.5),

@@ -109,7 +109,9 @@ def learn(received: Received, people: People, train: Indices, *, seed: int) -> L
     """
     inner = list(_inner(people, train, seed))
     penalty = _chosen({each: _inner_losses(received, people, inner, each) for each in PENALTIES})
-    gaps, outcomes = _inner_gaps(received, people, inner, penalty)
+    # Without inner folds nothing is taught, so all that was to be learnt from is as unheard as what is held out.
+    tried = [(moved(received, people, fitted, penalty), among) for fitted, among in inner]
+    gaps, outcomes = _gaps(people, tried or [(received.scores, train)])
     scale, tie_band = calibrate.fit_outcomes(gaps, outcomes, spread=float(received.scores[train].std()))
     found = moved(received, people, train, penalty)
     return Learnt(scores=found, scale=scale, tie_band=tie_band, penalty=penalty)
@@ -185,14 +187,12 @@ def _chosen(losses: dict[float, Floats]) -> float:
     return next(penalty for penalty in PENALTIES if float(losses[penalty].mean()) <= bound)
 
 
-def _inner_gaps(
-    received: Received, people: People, inner: list[tuple[Indices, Indices]], penalty: float
-) -> tuple[Floats, npt.NDArray[np.int64]]:
+def _gaps(people: People, scored: list[tuple[Floats, Indices]]) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Differences of score, (P,), and outcomes, (P,), of the pairs among recordings that were not fitted to."""
     gaps: list[float] = []
     outcomes: list[int] = []
-    for fitted, tried in inner:
-        found = moved(received, people, fitted, penalty)
-        for pair in people.labelled(tried):
+    for found, among in scored:
+        for pair in people.labelled(among):
             i, j = (int(np.flatnonzero(people.ids == name)[0]) for name in (pair.first, pair.second))
             gaps.append(float(found[i] - found[j]))
             outcomes.append(pair.label or 0)

@@ -99,7 +99,7 @@ class AllWeights:
 
     def learn(self, people: People, train: Indices, held_out: Indices, *, seed: int) -> Learnt:
         """Fine-tune a copy."""
-        fitted, tried = people.split(train, INNER_FOLDS, seed=seed)[0]
+        fitted, tried = _inner_fold(people, train, seed=seed)
         division = Division(train=people.labelled(fitted), validation=people.labelled(tried), held_out=[])
         heard = {str(people.ids[i]): self.recordings[i].astype(np.float16) for i in train}
         network, how = copy.deepcopy(self.network), dataclasses.replace(self.how, seed=seed)
@@ -110,6 +110,23 @@ class AllWeights:
         scores = _scored(consensus.of_network(network), self, [*tried, *held_out])
         scale, tie_band = _odds(people, tried, scores)
         return Learnt(scores=scores, scale=scale, tie_band=tie_band, about={"steps": course.best_step})
+
+
+def _inner_fold(people: People, train: Indices, *, seed: int) -> tuple[Indices, Indices]:
+    """Recordings to fit to, and others that say when to stop; some of both are clearly ordered.
+
+    Raises
+    ------
+    ValueError
+        If no inner fold is so.
+    """
+    for fitted, tried in people.split(train, INNER_FOLDS, seed=seed):
+        if len(people.pairs(fitted)) and len(people.pairs(tried)):
+            return fitted, tried
+    raise ValueError(
+        f"{len(train)} recordings to learn from cannot be parted so that two of a piece that clearly differ are on "
+        "both sides; rate more recordings, or make more folds"
+    )
 
 
 def _scored(snippet_scores: Any, learner: AllWeights, chosen: Sequence[int]) -> Floats:
