@@ -25,7 +25,7 @@ def launch(playwright: Playwright, *flags: str) -> Browser:
 
 def until(page: Page, expression: str) -> None:
     """Wait until an expression holds; Playwright's own waiting evaluates text in the page, which its policy forbids."""
-    give_up_at = time.monotonic() + 30
+    give_up_at = time.monotonic() + 60
     while not page.evaluate(expression):
         assert time.monotonic() < give_up_at, f"still not so: {expression}"
         page.wait_for_timeout(50)
