@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,22 +40,27 @@ def emulates(architecture: bases.Architecture) -> bool:
     return Path(f"/proc/sys/fs/binfmt_misc/qemu-{architecture.machine}").is_file()
 
 
-def build(dockerfile: str, name: str, architecture: bases.Architecture, base: str) -> str:
+def build(dockerfile: str, name: str, architecture: bases.Architecture, base: str, **arguments: str) -> str:
     """Build an image from this checkout; unchanged layers come from the engine's cache. Returns its name.
+
+    Parameters
+    ----------
+    arguments : further arguments of the build, beside BASE
 
     Raises
     ------
     RuntimeError
         With the end of what the build said, if it fails.
     """
-    command = ["docker", "build", "--platform", architecture.platform, "--build-arg"]
+    given = [part for key, value in {"BASE": base, **arguments}.items() for part in ("--build-arg", f"{key}={value}")]
     done = subprocess.run(
-        [*command, f"BASE={base}", "--file", ROOT / dockerfile, "--tag", name, ROOT],
+        ["docker", "build", "--network", "host", "--platform", architecture.platform, *given,
+         "--file", ROOT / dockerfile, "--tag", name, ROOT],
         env={**os.environ, "DOCKER_BUILDKIT": "0"},  # BuildKit asks a registry for every base, even one that is here
         capture_output=True,
         text=True,
         check=False,
-    )
+    )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"{dockerfile} does not build: {done.stdout[-3000:]}{done.stderr[-3000:]}")
     return name
@@ -114,6 +119,20 @@ def wait_for_port(port: int, *, within_s: float = 120) -> None:
     while not emulator.listens(port):
         assert time.monotonic() < give_up_at, f"nobody listens on port {port} after {within_s:g} s"
         time.sleep(0.1)
+
+
+def wait_for_answer(port: int, *, within_s: float = 120) -> None:
+    """Return as soon as HTTP is answered on a port of loopback; where a port is published the engine itself listens."""
+    give_up_at = time.monotonic() + within_s
+    while True:
+        try:
+            with closing(HTTPConnection(emulator.HOST, port, timeout=within_s)) as connection:
+                connection.request("GET", "/")
+                connection.getresponse().read()
+                return
+        except (OSError, HTTPException) as err:
+            assert time.monotonic() < give_up_at, f"nobody answers on port {port} after {within_s:g} s: {err!r}"
+            time.sleep(0.1)
 
 
 def post(url: str, body: bytes) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_the_image_answers_by_itself_on_port_8080(image: str) -> None:
     port = emulator.free_port()
     published = ("--publish", f"{emulator.HOST}:{port}:8080")
     with engine.container(image, options=(*engine.AS_LAMBDA_RUNS_IT, *published)):
-        engine.wait_for_port(port)
+        engine.wait_for_answer(port)
         answer = engine.post(f"http://{emulator.HOST}:{port}{emulator.INVOCATIONS}", b"{}")
     assert answer["error"]["code"] == "invalid_request"
 
