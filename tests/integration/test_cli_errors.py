@@ -184,6 +184,8 @@ def test_an_interrupt_ends_it_quietly_and_leaves_no_draft_of_a_picture(
         stderr=subprocess.PIPE,
         cwd=endless.parent,
         env=environment(model_root, temporary),
+        # A shell makes what it starts in the background ignore interrupts, and programs inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         while not list(endless.parent.glob(".out.png.*.tmp")) and process.poll() is None:
             pass
