@@ -1,8 +1,9 @@
 """`deploy.sh` from a commit to an answer: AWS is moto's server, ECR a real registry, Lambda the image that was pushed.
 
 Differences: moto runs no image and expands no SAM template, so a front passes invocations to a container of the image
-that the function names, as Lambda would pull it, and everything else to moto; and the stack is a small one. Of a
-stack deployed by change set moto tells no outputs, so of the addresses only the names are seen here.
+that the function names, as Lambda would pull it, and everything else to moto; and the stack is a small one. A change
+set without changes moto refuses, where AWS takes it and then tells that it failed: the front does. Of a stack deployed
+by change set moto tells no outputs, so of the addresses only the names are seen here.
 """
 
 import json
@@ -15,11 +16,12 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import boto3.session
 import pytest
+from moto.cloudformation.models import ChangeSet
 
 import local_aws
 from conftest import ROOT, need
@@ -45,6 +47,11 @@ Resources:
         Version: "2012-10-17"
         Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}]
 """
+_NO_CHANGES = "No updates are to be performed"
+_CHANGE_SET = """\
+<{action}Response><{action}Result><Id>{name}</Id><StackId>pkai-test</StackId><Status>FAILED</Status>
+<StatusReason>{reason}.</StatusReason></{action}Result></{action}Response>
+"""
 _ENDED = {"connection", "transfer-encoding", "content-length"}
 
 
@@ -52,6 +59,7 @@ class Front(BaseHTTPRequestHandler):
     """Invocations go to a container of the function's image; all the rest of AWS is moto."""
 
     moto = ""
+    without_changes: ClassVar[set[str]] = set()
 
     def do_GET(self) -> None:
         """Pass on a request."""
@@ -59,10 +67,20 @@ class Front(BaseHTTPRequestHandler):
         if self.path.endswith("/invocations"):
             self._invoke(body)
             return
+        asked = dict(parse_qsl(body.decode("latin-1")))
+        action, change_set = asked.get("Action", ""), asked.get("ChangeSetName", "")
+        if action == "DescribeChangeSet" and change_set in self.without_changes:
+            self._say_that_nothing_changes(action, change_set)
+            return
         with closing(HTTPConnection(urlsplit(self.moto).netloc, timeout=120)) as connection:
             connection.request(self.command, self.path, body, dict(self.headers))
             answer = connection.getresponse()
-            self._say(answer.status, dict(answer.getheaders()), answer.read())
+            content = answer.read()
+        if action == "CreateChangeSet" and _NO_CHANGES.encode() in content:
+            self.without_changes.add(change_set)
+            self._say_that_nothing_changes(action, change_set)
+        else:
+            self._say(answer.status, dict(answer.getheaders()), content)
 
     do_POST = do_PUT = do_DELETE = do_GET
 
@@ -77,6 +95,10 @@ class Front(BaseHTTPRequestHandler):
             answer = engine.post(url, event)
         failed = {"X-Amz-Function-Error": "Unhandled"} if "errorType" in answer else {}
         self._say(200, {"Content-Type": "application/json", **failed}, json.dumps(answer).encode())
+
+    def _say_that_nothing_changes(self, action: str, change_set: str) -> None:
+        told = _CHANGE_SET.format(action=action, name=change_set, reason=_NO_CHANGES)
+        self._say(200, {"Content-Type": "text/xml"}, told.encode())
 
     def _say(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -132,6 +154,18 @@ def aws() -> Iterator[tuple[str, str]]:
             front.server_close()
 
 
+@pytest.fixture(autouse=True)
+def moto_remembers_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moto keeps the former parameters where it executes a change set, and would take going back for no change."""
+    applied = ChangeSet.apply
+
+    def apply(change_set: ChangeSet) -> None:
+        applied(change_set)
+        change_set.stack.parameters = change_set.parameters
+
+    monkeypatch.setattr(ChangeSet, "apply", apply)
+
+
 def test_a_commit_is_deployed_again_and_a_broken_one_is_put_back(registry: str, tmp_path: Path) -> None:
     need(shutil.which("aws") is not None, "the AWS command line (awscli)")
     lambda_image(bases.ARM64)  # so that the script's build finds its layers
@@ -155,6 +189,7 @@ def test_a_commit_is_deployed_again_and_a_broken_one_is_put_back(registry: str, 
         broken = _deploy(checkout, environment)
         assert broken.returncode == 1
         assert "the answer holds no rating" in broken.stderr
+        assert "Putting back what was deployed before" in broken.stderr
         assert _parameters(moto) == deployed
 
 
@@ -186,6 +221,14 @@ def _commit(checkout: Path) -> None:
 
 
 def _environment(folder: Path, endpoint: str, registry: str) -> dict[str, str]:
+    programs = folder / "bin"
+    programs.mkdir()
+    # The client that built the layers, as another version finds none of them again; and the AWS command line of Debian.
+    for name, path in (
+        ("docker", shutil.which("docker")),
+        ("aws", shutil.which("aws", path=f"/usr/bin:{os.environ['PATH']}")),
+    ):
+        (programs / name).symlink_to(str(path))
     return {
         **local_aws.ENVIRONMENT,
         "AWS_REGION": local_aws.REGION,
@@ -193,7 +236,7 @@ def _environment(folder: Path, endpoint: str, registry: str) -> dict[str, str]:
         "BASE": bases.lambda_base(bases.ARM64),
         "DOCKER_BUILDKIT": "0",
         "HOME": str(folder),
-        "PATH": f"/usr/bin:{os.environ['PATH']}",
+        "PATH": f"{programs}:{os.environ['PATH']}",
         "REGISTRY": registry,
     }
 
