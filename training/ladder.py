@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,10 @@ from training import conditions, excerpts, instruments, manner
 from training.excerpts import ExcerptConfig, Source
 from training.instruments import Instrument
 from training.manner import MannerConfig
-from training.rendering import Renderer
 from training.skill_ladder import FAMILIES, LABEL_STEP_S, degrade, draw_flaws
+
+if TYPE_CHECKING:
+    from training.rendering import Renderer
 
 logger = logging.getLogger(__name__)
 
@@ -164,8 +167,10 @@ def _build_shard(job: tuple[Path, tuple[Source, ...], Path, LadderConfig, tuple[
 
 
 @lru_cache(maxsize=1)
-def _renderer(sample_rate: int) -> Renderer:
+def _renderer(sample_rate: int) -> "Renderer":
     """The worker's own: loading the larger sound fonts takes seconds."""
+    from training.rendering import Renderer  # training on a ladder that is there needs no FluidSynth
+
     return Renderer(sample_rate)
 
 
@@ -173,7 +178,7 @@ def _versions(
     sources: tuple[Source, ...],
     config: LadderConfig,
     pianos: tuple[Instrument, ...],
-    renderer: Renderer,
+    renderer: "Renderer",
     rng: np.random.Generator,
 ) -> Iterator[tuple[str, npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
     """Features and damage of each version of one new excerpt."""
