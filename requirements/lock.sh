@@ -22,6 +22,16 @@ rm requirements/dev.tmp
 
 compile --generate-hashes -c requirements/dev.lock pyproject.toml --output-file requirements/inference.lock
 compile --generate-hashes -c requirements/dev.lock requirements/score.in --output-file requirements/score.lock
+
+# What Dockerfile.cpu installs, with hashes for all but torch.
+compile --no-header --no-annotate --generate-hashes --no-allow-unsafe --unsafe-package torch -c requirements/dev.lock \
+    --extra training --extra plot pyproject.toml --output-file requirements/cpu.tmp
+{
+    echo "# Written by \`make lock\`: what Dockerfile.cpu installs, but for torch, of which dev.lock names the release."
+    sed -e '/^$/d' -e '/^#/d' requirements/cpu.tmp
+} > requirements/cpu.lock
+rm requirements/cpu.tmp
+
 compile --no-header --no-annotate requirements/checkov.in --output-file requirements/checkov.tmp
 {
     echo "# All that requirements/checkov.in asks for; \`make lock\` chooses anew."
