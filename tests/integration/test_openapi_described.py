@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from integration.test_serve import serving
+from local_server import serving
 from pkai import openapi, routes
 from pkai.routes import Route
 from pkai.serve import LocalServer

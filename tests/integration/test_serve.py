@@ -1,8 +1,6 @@
 """`pkai serve` over real HTTP: every route, uploads into a folder, and many clients at once."""
 
-import argparse
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,8 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-import handler
-from pkai import commands
+from local_server import serving
 from pkai.serve import LocalServer
 
 N_CLIENTS = 50
@@ -24,19 +21,6 @@ N_CLIENTS = 50
 @pytest.fixture
 def server(short_root: Path, tmp_path: Path) -> Iterator[LocalServer]:
     yield from serving(short_root, tmp_path)
-
-
-def serving(model_root: Path, folder: Path) -> Iterator[LocalServer]:
-    arguments = argparse.Namespace(host="127.0.0.1", port=0, workers=2, model=None, model_dir=model_root)
-    with commands.local_server(arguments, folder) as listening:
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield listening
-        finally:
-            listening.shutdown()
-            thread.join()
-            handler._chosen = None
 
 
 def post(server: LocalServer, path: str, **how: Any) -> requests.Response:

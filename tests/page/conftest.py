@@ -1,9 +1,7 @@
 """The page in a real Chromium, against the real service here, with a microphone that plays a bundled recording."""
 
-import argparse
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -14,11 +12,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 import chromium
-import handler
 import piano_tone
 import recording_files
 from conftest import ROOT, need
-from pkai import commands
+from local_server import serving
 from pkai.serve import LocalServer
 
 BUNDLED = ROOT / "events" / "audio" / "fur-elise-1-expert-grand.mp3"
@@ -30,16 +27,7 @@ expect.set_options(timeout=30_000)
 @pytest.fixture(scope="session")
 def service(model_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """`pkai serve` on a free port."""
-    arguments = argparse.Namespace(host="127.0.0.1", port=0, workers=2, model=None, model_dir=model_root)
-    with commands.local_server(arguments, tmp_path_factory.mktemp("served")) as listening:
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield listening
-        finally:
-            listening.shutdown()
-            thread.join()
-            handler._chosen = None
+    yield from serving(model_root, tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pytest
 import torch
 
+import made_shards
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 from training import fit as fitting
@@ -53,23 +53,7 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two excerpts in three versions each: the worse, the darker."""
-    folder = tmp_path_factory.mktemp("shards")
-    rng = np.random.default_rng(1)
-    severity = np.tile([0.0, 0.6, 1.2], 2).astype(np.float32)
-    for part in ("train", "validation"):
-        frames = rng.normal(0, 0.3, (6, 100, 96)) - severity[:, None, None]
-        np.savez(
-            folder / f"{part}-000.npz",
-            frames=frames.reshape(600, 96).astype(np.float16),
-            damage=np.repeat(severity / len(FAMILIES), 4)[:, None].repeat(len(FAMILIES), 1).astype(np.float16),
-            lengths=np.full(6, 100),
-            label_lengths=np.full(6, 4),
-            excerpt=np.repeat([0, 1], 3),
-            pieces=np.array(["a"] * 6),
-            severity=severity,
-        )
-    return folder
+    return made_shards.write(tmp_path_factory.mktemp("shards"))
 
 
 def state(path: Path) -> dict[str, Any]:
