@@ -1,5 +1,6 @@
 """What every network has in common: its size, what it answers, and the small trunk that turns a snippet into steps."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
@@ -100,7 +101,7 @@ class Heard(NamedTuple):
     bad: Branch | None = None
 
 
-class Ranker(nn.Module):
+class Ranker(nn.Module, ABC):
     """A scorer of one snippet, shared by both sides of a pair.
 
     Parameters
@@ -128,9 +129,9 @@ class Ranker(nn.Module):
         heard = self.hear(snippets)
         return heard.score, heard.attention, heard.flaws
 
+    @abstractmethod
     def hear(self, snippets: Tensor) -> Heard:
         """All that the network says of (B, T, M) snippets; what training needs."""
-        raise NotImplementedError
 
     def audible(self, snippets: Tensor) -> Tensor:
         """Features without what cannot be heard: (B, 1, T, M)."""

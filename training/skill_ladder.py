@@ -25,10 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pkai.diagnosis import FAMILIES as FAMILIES
 from training.performance import NOTE_DTYPE, PEDAL_DTYPE, Notes, Performance
-
-FAMILIES = ("timing", "tempo", "notes", "dynamics", "articulation", "pedal", "hesitation")
-
 
 Floats = npt.NDArray[np.float64]
 
