@@ -31,9 +31,10 @@ decided by the pairs of the ladder's unseen pieces, not by people's ratings.
 
 **Pairs** are within a piece; truth is the sign of the difference of the mean ratings; *≥ 0.5* are those that differ by
 so many of the raters' points. Intervals are 95 %, by bootstrap over recordings. *Clean* is FluidR3's grand;
-*tempo-equalised*, the same with all performances of a piece stretched to one length; *unheard instrument*, a sampled
-grand that no training rendering used; *phone*, a small room, 180 to 5,500 Hz, noise and 24 kbit/s Opus. *Length
-misleads* where the better performance takes longer. ρ is Spearman's and τ Kendall's rank correlation within pieces.
+*tempo-equalised*, the same with all performances of a piece stretched so that as much time lies between the first key
+and the last; *unheard instrument*, a sampled grand that no training rendering used; *phone*, a small room, 180 to
+5,500 Hz, noise and 24 kbit/s Opus. *Length alone* takes the less time between those keys for the better; *length
+misleads* where the better playing takes longer. ρ is Spearman's and τ Kendall's rank correlation within pieces.
 *Ties too*: better, worse or equivalent (raters' means within 0.3), the tie band fitted to other pieces or folds. *Error
 of p*: expected calibration error of `p_better`, fitted likewise.
 """

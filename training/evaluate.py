@@ -35,7 +35,7 @@ class Agreement:
     Attributes
     ----------
     at_half, at_one : pairwise accuracy of pairs that differ by 0.5, by 1.0 rating points or more
-    against_length : of those of `at_half` in which the better takes longer; None where there is none
+    against_length : of those of `at_half` in which the better playing takes longer; None where there is none
     spearman, kendall : mean over pieces
     outcomes : share of all pairs told right as better, equivalent or worse, the tie band fitted without the piece;
         None where there is one piece alone
@@ -95,9 +95,9 @@ def scores_by(
 
 def agreement(rated: tuple[RatedPerformance, ...], found: Floats) -> Agreement:
     """Figures for scores found in one setting."""
-    truth, pieces, lengths = truth_of(rated), pieces_of(rated), lengths_s(rated)
+    truth, pieces, spans = truth_of(rated), pieces_of(rated), spans_s(rated)
     pairs = metrics.pair_indices(truth, pieces, min_difference=0.5)
-    misleading = pairs[lengths[pairs[:, 0]] > lengths[pairs[:, 1]]]
+    misleading = pairs[spans[pairs[:, 0]] > spans[pairs[:, 1]]]
     folds = None
     if len(set(pieces)) > 1 and np.ptp(found) > 0:
         folds = calibrate.out_of_fold(Rated(scores=found, ratings=truth, pieces=pieces))
@@ -127,8 +127,8 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def length_baseline(rated: tuple[RatedPerformance, ...]) -> Agreement:
-    """Figures of "the shorter recording is the better one"."""
-    return agreement(rated, -lengths_s(rated))
+    """Figures of "who plays it in less time plays it better"; what precedes the first key does not count."""
+    return agreement(rated, -spans_s(rated))
 
 
 def human_ceiling(rated: tuple[RatedPerformance, ...]) -> dict[str, Estimate]:
@@ -225,6 +225,6 @@ def _value(figure: Estimate | float | None) -> float | None:
     return figure.value if isinstance(figure, Estimate) else figure
 
 
-def lengths_s(rated: tuple[RatedPerformance, ...]) -> Floats:
-    """Seconds from the start to the last release of each performance: (N,)."""
-    return np.array([read_midi(each.midi).duration_s for each in rated])
+def spans_s(rated: tuple[RatedPerformance, ...]) -> Floats:
+    """Seconds from the first key to the last of each performance: (N,)."""
+    return np.array([read_midi(each.midi).span_s for each in rated])

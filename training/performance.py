@@ -41,6 +41,14 @@ class Performance:
         """Seconds from 0 to the release of the last key."""
         return float((self.notes["onset_s"] + self.notes["duration_s"]).max(initial=0.0))
 
+    @property
+    def span_s(self) -> float:
+        """Seconds from the first key pressed to the last one: how long the playing takes; 0 of one onset or none.
+
+        Neither the wait before the first key nor how long the last chord is held belongs to the tempo.
+        """
+        return float(np.ptp(self.notes["onset_s"])) if len(self.notes) else 0.0
+
     def excerpt(self, start_s: float, stop_s: float) -> "Performance":
         """Notes whose onset lies in start_s..stop_s, moved to begin at 0; the pedal keeps its state at the start."""
         onsets = self.notes["onset_s"]
@@ -63,6 +71,18 @@ class Performance:
         notes["duration_s"] *= factor
         pedal["time_s"] *= factor
         return replace(self, notes=notes, pedal=pedal)
+
+    def spanning(self, span_s: float) -> "Performance":
+        """The same from its first key on, at the tempo at which the last key follows `span_s` seconds later.
+
+        What has no tempo, for it has one onset, is not stretched.
+
+        Parameters
+        ----------
+        span_s : > 0
+        """
+        begun = self.excerpt(float(self.notes["onset_s"].min(initial=np.inf)), np.inf)
+        return begun.stretched(span_s / self.span_s) if self.span_s > 0 else begun
 
 
 def make_notes(rows: list[tuple[float, float, int, int]]) -> Notes:

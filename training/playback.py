@@ -43,17 +43,18 @@ class Setting:
     ----------
     instrument : name of a sound font preset
     recorded : how, or None for the clean rendering
-    same_length : stretch each performance to the median length of its piece, so that tempo tells nothing
+    same_tempo : each performance begins with its first key and is stretched until its last key comes when it does in
+        the median performance of its piece, so that tempo tells nothing
     """
 
     instrument: str = "fluid-0"
     recorded: Conditions | None = None
-    same_length: bool = False
+    same_tempo: bool = False
 
 
 SETTINGS = {
     "clean": Setting(),
-    "tempo-equalised": Setting(same_length=True),
+    "tempo-equalised": Setting(same_tempo=True),
     "unheard instrument": Setting(instrument=instruments.HELD_OUT[0]),
     "phone": Setting(recorded=conditions.PHONE),
 }
@@ -77,7 +78,7 @@ class _Job:
     """One performance to be heard, and where its features are kept."""
 
     rated: RatedPerformance
-    length_s: float | None
+    span_s: float | None
     setting: Setting
     cache: Path
     config: FeatureConfig
@@ -107,17 +108,17 @@ def features_of(
         If the instrument is not on this machine.
     """
     font = _digest(instrument_named(cache, setting.instrument).soundfont)
-    lengths = _lengths_s(rated, setting)
+    spans = spans_to_play_s(rated, setting)
     jobs = [
         _Job(
             each,
-            length_s,
+            span_s,
             setting,
             cache,
             config,
-            cache / "rendered" / f"{_key(each, length_s, setting, config, font)}.npy",
+            cache / "rendered" / f"{_key(each, span_s, setting, config, font)}.npy",
         )
-        for each, length_s in zip(rated, lengths, strict=True)
+        for each, span_s in zip(rated, spans, strict=True)
     ]
     missing = [job for job in jobs if not job.file.is_file()]
     if missing:
@@ -127,21 +128,30 @@ def features_of(
     return [np.load(job.file, allow_pickle=False) for job in jobs]
 
 
-def play(rated: RatedPerformance, setting: Setting, cache: Path, length_s: float | None = None) -> Waveform:
+def play(rated: RatedPerformance, setting: Setting, cache: Path, span_s: float | None = None) -> Waveform:
     """Sound of a performance under a setting: (n,) float32 at SAMPLE_RATE.
 
     Parameters
     ----------
-    length_s : stretch the performance to this length; None leaves it
+    span_s : stretch the playing, from the first key to the last, to so many seconds; None leaves it
     """
     played = read_midi(rated.midi)
-    if length_s is not None:
-        played = played.stretched(length_s / played.duration_s)
+    if span_s is not None:
+        played = played.spanning(span_s)
     sound = _renderer().render(played, instrument_named(cache, setting.instrument))
     if setting.recorded is not None:
         rng = np.random.default_rng(zlib.crc32(rated.id.encode()))
         sound = conditions.record(sound, SAMPLE_RATE, setting.recorded, rng)
     return sound
+
+
+def spans_to_play_s(rated: tuple[RatedPerformance, ...], setting: Setting) -> list[float | None]:
+    """Seconds from first key to last that `play` is to stretch each performance to; None where its tempo is left."""
+    if not setting.same_tempo:
+        return [None] * len(rated)
+    own = np.array([read_midi(each.midi).span_s for each in rated])
+    pieces = np.array([each.piece for each in rated])
+    return [float(np.median(own[pieces == piece])) for piece in pieces]
 
 
 def heard(source: AudioSource, config: FeatureConfig) -> Frames:
@@ -175,22 +185,14 @@ def instrument_named(cache: Path, name: str) -> Instrument:
 
 
 def _compute(job: _Job) -> None:
-    sound = wav_bytes(play(job.rated, job.setting, job.cache, job.length_s), SAMPLE_RATE)
+    sound = wav_bytes(play(job.rated, job.setting, job.cache, job.span_s), SAMPLE_RATE)
     content = io.BytesIO()
     np.save(content, heard(io.BytesIO(sound), job.config), allow_pickle=False)
     replace_bytes(job.file, content.getvalue())
 
 
-def _lengths_s(rated: tuple[RatedPerformance, ...], setting: Setting) -> list[float | None]:
-    if not setting.same_length:
-        return [None] * len(rated)
-    own = np.array([read_midi(each.midi).duration_s for each in rated])
-    pieces = np.array([each.piece for each in rated])
-    return [float(np.median(own[pieces == piece])) for piece in pieces]
-
-
-def _key(rated: RatedPerformance, length_s: float | None, setting: Setting, config: FeatureConfig, font: str) -> str:
-    how = {**dataclasses.asdict(setting), "same_length": length_s, "front_end": dataclasses.asdict(config)}
+def _key(rated: RatedPerformance, span_s: float | None, setting: Setting, config: FeatureConfig, font: str) -> str:
+    how = {**dataclasses.asdict(setting), "same_tempo": span_s, "front_end": dataclasses.asdict(config)}
     name = rated.id if setting.recorded is not None else ""  # it draws the room and the noise
     told = json.dumps([how, name, _digest(rated.midi), font, _code()], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:32]

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pkai import audio
-from training import evaluate, instruments, playback
+from training import evaluate, instruments, playback, rendering
 from training.evaluate import agreement, human_ceiling, length_baseline, panel_ceiling
 from training.performance import Performance, make_notes, write_midi
-from training.playback import instrument_named, wav_bytes
+from training.playback import SAMPLE_RATE, instrument_named, wav_bytes
 from training.rated import RatedPerformance
 
 # Length in seconds and mean rating; on the whole shorter is better, but the longest is not the worst.
@@ -38,6 +38,51 @@ def test_length_alone_is_right_where_the_shorter_is_better(rated: tuple[RatedPer
 def test_length_alone_is_always_wrong_where_length_misleads(rated: tuple[RatedPerformance, ...]) -> None:
     found = length_baseline(rated).against_length
     assert found is not None and (found.n, found.value) == (1, 0.0)
+
+
+def test_length_is_that_of_the_playing_and_not_of_the_wait_or_the_last_chord(tmp_path: Path) -> None:
+    def performance(name: str, rating: float, *rows: tuple[float, float, int, int]) -> RatedPerformance:
+        write_midi(Performance(make_notes(list(rows))), tmp_path / name)
+        return RatedPerformance(id=name, piece="a", player="p", midi=tmp_path / name, ratings={"peer": rating})
+
+    brisk = performance("brisk", 5.0, (11.0, 1.0, 60, 64), (15.0, 20.0, 62, 64))
+    slow = performance("slow", 1.0, (0.0, 1.0, 60, 64), (6.0, 1.0, 62, 64))
+    found = length_baseline((brisk, slow))
+    assert found.at_half.value == 1.0 and found.against_length is None
+
+
+class Deaf(rendering.Renderer):
+    """Renders silence, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[Performance] = []
+
+    def render(self, performance: Performance, *how: object, **more: object) -> np.ndarray:
+        """Remember the performance, and render a second."""
+        self.given.append(performance)
+        return np.zeros(SAMPLE_RATE, np.float32)
+
+
+def test_equalised_tempi_are_equal_whoever_waits_longer_to_begin(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rated, waits_s, spans_s = [], (0.0, 5.0, 12.0), (20.0, 25.0, 30.0)
+    for i, (wait_s, span_s) in enumerate(zip(waits_s, spans_s, strict=True)):
+        rows = [(wait_s, 1.0, 60, 64), (wait_s + span_s / 2, 1.0, 62, 64), (wait_s + span_s, 1.0 + i, 64, 64)]
+        write_midi(Performance(make_notes(rows)), tmp_path / f"{i}.mid")
+        rated.append(RatedPerformance(id=str(i), piece="a", player="p", midi=tmp_path / f"{i}.mid", ratings={}))
+    renderer = Deaf()
+    monkeypatch.setattr(playback, "_renderer", lambda: renderer)
+    monkeypatch.setattr(playback, "instrument_named", lambda cache, name: None)
+    equalised = playback.setting_named("tempo-equalised")
+    for each, span_s in zip(rated, playback.spans_to_play_s(tuple(rated), equalised), strict=True):
+        playback.play(each, equalised, tmp_path, span_s)
+    for performance in renderer.given:
+        np.testing.assert_allclose(performance.notes["onset_s"], [0.0, 12.5, 25.0], atol=2e-3)
+
+
+def test_other_settings_leave_the_tempo_and_the_wait(rated: tuple[RatedPerformance, ...]) -> None:
+    assert playback.spans_to_play_s(rated, playback.setting_named("phone")) == [None] * len(rated)
 
 
 def test_a_judge_that_says_what_people_say_is_always_right(rated: tuple[RatedPerformance, ...]) -> None:

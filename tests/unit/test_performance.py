@@ -174,6 +174,33 @@ def test_the_duration_runs_to_the_last_release() -> None:
     assert Performance(make_notes([])).duration_s == 0.0
 
 
+def test_the_span_runs_from_the_first_key_to_the_last() -> None:
+    waited_and_held = [(3.0, 1.0, 60, 64), (4.0, 20.0, 62, 64), (8.0, 9.0, 64, 64)]
+    assert Performance(make_notes(waited_and_held)).span_s == 5.0
+    assert Performance(make_notes([(3.0, 9.0, 60, 64), (3.0, 1.0, 64, 64)])).span_s == 0.0
+    assert Performance(make_notes([])).span_s == 0.0
+
+
+@given(performance=performances(), span_s=st.floats(0.5, 60.0))
+def test_spanning_begins_with_the_first_key_and_ends_with_the_last_when_told(
+    performance: Performance, span_s: float
+) -> None:
+    spanning = performance.spanning(span_s)
+    assert spanning.notes["onset_s"].min() == 0.0
+    np.testing.assert_array_equal(spanning.notes["pitch"], performance.notes["pitch"])
+    if performance.span_s > 0:
+        assert spanning.span_s == pytest.approx(span_s)
+        shares = spanning.notes["onset_s"] / span_s
+        began = performance.notes["onset_s"] - performance.notes["onset_s"].min()
+        np.testing.assert_allclose(shares, began / performance.span_s, atol=1e-9)
+
+
+def test_what_has_one_onset_spans_nothing_and_is_not_stretched() -> None:
+    spanning = Performance(make_notes([(3.0, 2.0, 60, 64), (3.0, 1.0, 64, 64)]), pedal((1.0, 127))).spanning(10.0)
+    assert spanning.notes.tolist() == [(0.0, 2.0, 60, 64), (0.0, 1.0, 64, 64)]
+    assert spanning.pedal.tolist() == [(0.0, 127)]
+
+
 def test_notes_are_put_in_order_of_onset_then_pitch() -> None:
     notes = make_notes([(1.0, 1.0, 60, 64), (0.0, 1.0, 72, 64), (0.0, 1.0, 48, 64)])
     assert notes["pitch"].tolist() == [48, 72, 60]

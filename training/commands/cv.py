@@ -120,8 +120,8 @@ def _learners(
         heard, data = _heard(args, performances, config.features)
         label = f"{config.name}, from scratch, {args.steps} steps"
         yield label, FromScratch(run=config, n_steps=args.steps, recordings=heard), data
-    lengths = -evaluate.lengths_s(performances)
-    yield "length alone", AsItIs(name="length", scores=lengths), ""
+    spans = evaluate.spans_s(performances)
+    yield "length alone", AsItIs(name="length", scores=-spans), ""
 
 
 def _of_model(
