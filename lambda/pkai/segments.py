@@ -17,6 +17,7 @@ from pkai.errors import RecordingTooShort, SilentRecording
 from pkai.features import FeatureConfig, Frames, frame_energy_db
 
 Starts = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +47,14 @@ class SegmentConfig:
 _INAUDIBLE_BELOW_LOUD_DB = 55.0
 # A frame this far above the recording's own noise floor is playing ...
 _ABOVE_NOISE_DB = 6.0
-# ... but a floor nearer than this to the loud frames is soft playing, not noise.
+# ... but energy alone tells a floor nearer than this to the loud frames from soft playing no more.
 _NOISE_BELOW_LOUD_DB = 36.0
+# There the mean level of the bands does: it hardly wavers in noise, and every note raises it by more than this.
+_NOTE_OVER_BANDS_DB = 4.0
 _SILENT_DB = -75.0
+# A soft recording's noise may lie below that; what is further below its loud frames is a file's digital silence.
+_DIGITAL_SILENCE_BELOW_LOUD_DB = 100.0
+_LEAST_DB = -119.0
 
 
 def played_span(mel: Frames) -> tuple[int, int]:
@@ -72,14 +78,26 @@ def played_span(mel: Frames) -> tuple[int, int]:
     if len(audible) == 0:
         raise SilentRecording("nothing can be heard in the recording; check the microphone and play louder")
     loud_db = float(np.percentile(audible, 95))
-    noise_db = float(np.percentile(audible, 2))
+    digital_silence_db = max(_LEAST_DB, min(_SILENT_DB, loud_db - _DIGITAL_SILENCE_BELOW_LOUD_DB))
+    sounding = energy_db > digital_silence_db
+    noise_db = float(np.percentile(energy_db[sounding], 2))
     threshold_db = max(
         loud_db - _INAUDIBLE_BELOW_LOUD_DB,
         min(noise_db + _ABOVE_NOISE_DB, loud_db - _NOISE_BELOW_LOUD_DB),
         _SILENT_DB,
     )
-    played = np.flatnonzero(energy_db > threshold_db)
+    above = energy_db > threshold_db
+    if noise_db + _ABOVE_NOISE_DB > loud_db - _NOISE_BELOW_LOUD_DB:
+        above = _with_notes(mel, above, sounding)
+    played = np.flatnonzero(above)
     return int(played[0]), int(played[-1]) + 1
+
+
+def _with_notes(mel: Frames, above: Flags, sounding: Flags) -> Flags:
+    """Those frames that lie over the quietest ones in the mean of their bands' levels; all where none does: (T,)."""
+    level_db = (10 * np.log10(mel + np.float32(1e-12))).mean(axis=1)
+    noted = above & (level_db > np.percentile(level_db[sounding], 2) + _NOTE_OVER_BANDS_DB)
+    return noted if noted.any() else above
 
 
 def dense_starts(n_frames: int, snippet_frames: int, hop_frames: int) -> Starts:

@@ -126,6 +126,24 @@ def test_silence_and_low_noise_around_the_playing_do_not_count(
     assert to_s == pytest.approx(before_s + bare_to_s, abs=0.1)
 
 
+@pytest.mark.parametrize("below_db", [20.0, 25.0, 30.0, 35.0])
+def test_loud_noise_around_the_playing_does_not_count_either(below_db: float, rng: np.random.Generator) -> None:
+    tone = piano_tone.notes(6.0, CONFIG.sample_rate)
+    recording = np.concatenate([silence(3.0), tone, silence(5.0)])
+    recording += noise(14.0, 20 * np.log10(tone.std()) - below_db, rng)[: len(recording)]
+    from_s, to_s = played_s(mel_of(recording))
+    assert from_s == pytest.approx(3.0, abs=0.1)
+    assert 8.0 < to_s < 9.2  # the last note drowns sooner
+
+
+def test_a_recording_begins_and_ends_where_it_does_however_soft_it_is(rng: np.random.Generator) -> None:
+    tone = np.concatenate([silence(2.0), piano_tone.notes(4.0, CONFIG.sample_rate), silence(2.0)])
+    hissing = tone + noise(8.0, -85.0, rng)[: len(tone)]
+    for recording in (tone, hissing, np.concatenate([silence(2.0), hissing])):
+        spans = {segments.played_span(mel_of(recording * np.float32(gain))) for gain in (1.0, 0.1, 0.01)}
+        assert len(spans) == 1
+
+
 @FEW
 @given(before_hops=st.integers(10, 200), after_hops=st.integers(10, 200))
 def test_silence_around_the_playing_does_not_move_its_features(before_hops: int, after_hops: int) -> None:
