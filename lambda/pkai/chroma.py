@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pkai.audio import Waveform
 from pkai.features import FeatureConfig
+from pkai.spectra import Power, PowerSpectra
 
 Chroma = npt.NDArray[np.float32]
 
@@ -24,7 +25,8 @@ WINDOWS = 2
 HOPS = 5
 # Frames that make one step of what is kept and matched: 0.3 s, in which a beginner and an expert play much the same.
 FRAMES_PER_STEP = 3
-_FRAMES_PER_BATCH = 32
+# Few enough that OpenBLAS does not call its threads; see `features`.
+_FRAMES_PER_PRODUCT = 8
 _LEVELS = 15
 # Down to a hundredth of the loud frames' power, what is heard falls with its logarithm, below with itself.
 _COMPRESSION = 100.0
@@ -42,18 +44,17 @@ class Listener:
     """
 
     def __init__(self, config: FeatureConfig) -> None:
-        self._n_fft = WINDOWS * config.n_fft
-        self._hop = HOPS * config.hop_length
-        self._filters = filterbank(config.sample_rate, self._n_fft)
-        self._pending = np.zeros(self._n_fft // 2, np.float32)
+        n_fft = WINDOWS * config.n_fft
+        self._spectra = PowerSpectra(n_fft, HOPS * config.hop_length)
+        self._filters = np.ascontiguousarray(filterbank(config.sample_rate, n_fft).T)
         self._parts: list[Chroma] = []
 
     def passing(self, blocks: Iterable[Waveform]) -> Iterator[Waveform]:
         """Hand on each block as it is, and hear it."""
         for block in blocks:
-            self._hear(block, _FRAMES_PER_BATCH)
+            self._hear(self._spectra.pass_by(block))
             yield block
-        self._hear(np.zeros(self._n_fft // 2, np.float32), 1)
+        self._hear(self._spectra.rest())
 
     def frames(self) -> Chroma:
         """What was heard so far: (T, 12) power, C first, T = 1 + n_samples // hop once all blocks have passed."""
@@ -63,22 +64,10 @@ class Listener:
         """What was heard so far, in steps; see `loudness`."""
         return loudness(self.frames())
 
-    def _hear(self, block: Waveform, at_least: int) -> None:
-        self._pending = np.concatenate((self._pending, block))
-        n_frames = 1 + (len(self._pending) - self._n_fft) // self._hop
-        if n_frames >= at_least:
-            for first in range(0, n_frames, _FRAMES_PER_BATCH):
-                last = min(first + _FRAMES_PER_BATCH, n_frames)
-                samples = self._pending[first * self._hop : (last - 1) * self._hop + self._n_fft]
-                self._parts.append(self._power(samples))
-            self._pending = self._pending[n_frames * self._hop :]
-
-    def _power(self, samples: Waveform) -> Chroma:
-        windows = np.lib.stride_tricks.sliding_window_view(samples, self._n_fft)[:: self._hop]
-        spectrum = np.fft.rfft(windows * _hann(self._n_fft), axis=1)  # (T, F) complex64
-        power = spectrum.real**2
-        power += spectrum.imag**2
-        return cast(Chroma, power @ self._filters.T)
+    def _hear(self, spectra: Iterable[Power]) -> None:
+        for power in spectra:
+            rows = (power[first : first + _FRAMES_PER_PRODUCT] for first in range(0, len(power), _FRAMES_PER_PRODUCT))
+            self._parts.extend(few @ self._filters for few in rows)
 
 
 def loudness(frames: Chroma) -> Chroma:
@@ -152,8 +141,3 @@ def filterbank(sample_rate: int, n_fft: int) -> npt.NDArray[np.float32]:
     weights *= np.exp(-0.5 * ((semitones / N_CLASSES - _CENTRE_OCTAVE) / _OCTAVES_AROUND) ** 2)
     from_c = np.roll(weights, -3, axis=0)  # the rows began at A
     return cast(npt.NDArray[np.float32], from_c[:, : 1 + n_fft // 2].astype(np.float32))
-
-
-@lru_cache(maxsize=2)
-def _hann(n_fft: int) -> npt.NDArray[np.float32]:
-    return cast(npt.NDArray[np.float32], np.hanning(n_fft + 1)[:-1].astype(np.float32))

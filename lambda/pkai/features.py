@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pkai.audio import Waveform
+from pkai.spectra import Power, PowerSpectra
 
 Frames = npt.NDArray[np.float32]
 
-# Frames computed at once: their spectra (0.5 MB at n_fft 2048) stay in a core's cache.
-_FRAMES_PER_BATCH = 64
 # Neighbouring mel bands summed at once. A filter is zero outside a few bins, so small products save most of one large
 # product's work; they also stay below the size at which OpenBLAS calls its threads, whose waiting for each other took
 # five times the work itself, and far more beside other programs.
@@ -128,23 +127,10 @@ def mel_frames(blocks: Iterable[Waveform], config: FeatureConfig) -> Frames:
     -------
     (T, M) float32 power, T = 1 + n_samples // hop_length; whatever the block sizes, the same
     """
-    pad = np.zeros(config.n_fft // 2, np.float32)
-    batch_samples = (_FRAMES_PER_BATCH - 1) * config.hop_length + config.n_fft
+    spectra = PowerSpectra(config.n_fft, config.hop_length)
     frames, n_frames = np.empty((_ROWS_TO_BEGIN_WITH, config.n_mels), np.float32), 0
-    buffered: list[Waveform] = [pad]
-    n_buffered = len(pad)
-    for block in chain(blocks, [pad]):
-        buffered.append(block)
-        n_buffered += len(block)
-        if n_buffered >= batch_samples:
-            rest = np.concatenate(buffered)
-            while len(rest) >= batch_samples:
-                n_frames = _append(frames, n_frames, _mel_power(rest[:batch_samples], config))
-                rest = rest[_FRAMES_PER_BATCH * config.hop_length :]
-            buffered, n_buffered = [rest], len(rest)
-    rest = np.concatenate(buffered)
-    if len(rest) >= config.n_fft:
-        n_frames = _append(frames, n_frames, _mel_power(rest, config))
+    for power in chain(chain.from_iterable(map(spectra.pass_by, blocks)), spectra.rest()):
+        n_frames = _append(frames, n_frames, _mel_power(power, config))
     return frames[:n_frames]
 
 
@@ -201,11 +187,7 @@ def _append(frames: Frames, n_frames: int, more: Frames) -> int:
     return n_after
 
 
-def _mel_power(samples: Waveform, config: FeatureConfig) -> Frames:
-    windows = np.lib.stride_tricks.sliding_window_view(samples, config.n_fft)[:: config.hop_length]
-    spectrum = np.fft.rfft(windows * _hann(config.n_fft), axis=1)  # (T, F) complex64
-    power = spectrum.real**2
-    power += spectrum.imag**2
+def _mel_power(power: Power, config: FeatureConfig) -> Frames:
     mel = np.empty((len(power), config.n_mels), np.float32)
     for bands, bins, weights in _filter_groups(config):
         np.matmul(power[:, bins], weights, out=mel[:, bands])
@@ -228,11 +210,6 @@ def _filter_groups(config: FeatureConfig) -> tuple[tuple[slice, slice, Frames], 
         bins = slice(heard[0], heard[-1] + 1) if len(heard) else slice(0, 0)
         groups.append((bands, bins, np.ascontiguousarray(filters[bands, bins].T)))
     return tuple(groups)
-
-
-@lru_cache(maxsize=4)
-def _hann(n_fft: int) -> Frames:
-    return cast(Frames, np.hanning(n_fft + 1)[:-1].astype(np.float32))  # periodic, as an STFT wants it
 
 
 @lru_cache(maxsize=4)

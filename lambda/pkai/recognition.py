@@ -60,11 +60,11 @@ def recognise(heard: Chroma, references: Sequence[Reference]) -> Recognition:
     if not known or len(heard) == 0:
         return Recognition(piece=None, confidence=0.0)
     steps = [kept for _, kept in known]
-    found = evidence(heard, steps)
+    found, backwards = evidence(np.stack((heard, heard[::-1])), steps)
     best = int(found.argmax())
     piece = known[best][0]
     others = [value for value, (other, _) in zip(found.tolist(), known, strict=True) if other != piece]
-    chance = max([float(evidence(heard[::-1], steps).max()), *others])
+    chance = max([float(backwards.max()), *others])
     return Recognition(piece=piece, confidence=_confidence(float(found[best]) / (chance + _LEAST_CHANCE)))
 
 
@@ -77,12 +77,12 @@ def evidence(heard: Chroma, references: Sequence[Chroma]) -> npt.NDArray[np.floa
 
     Parameters
     ----------
-    heard : (S, 12) loudness
+    heard : (H, S, 12) loudness in H recordings of one length
     references : (M, 12) loudness each
 
     Returns
     -------
-    (n_references,) >= 0
+    (H, n_references) >= 0
     """
     lengths = np.array([len(steps) for steps in references])
     longest = int(lengths.max())
@@ -90,32 +90,35 @@ def evidence(heard: Chroma, references: Sequence[Chroma]) -> npt.NDArray[np.floa
     for row, steps in zip(stacked, references, strict=True):
         row[: len(steps)] = _shape(steps)
     beyond = np.arange(longest)[None, :] >= lengths[:, None]
-    best = _best_local(_shape(heard), stacked, np.where(beyond, _NEVER, np.float32(-_ALIKE)))
-    found: npt.NDArray[np.float64] = best / np.log(np.maximum(len(heard) * lengths, 2))
+    shapes = np.stack([_shape(steps) for steps in heard])
+    best = _best_local(shapes, stacked, np.where(beyond, _NEVER, np.float32(-_ALIKE)))
+    found: npt.NDArray[np.float64] = best / np.log(np.maximum(heard.shape[1] * lengths, 2))
     return found
 
 
 def _best_local(heard: Chroma, stacked: Chroma, offsets: Chroma) -> npt.NDArray[np.float64]:
-    """Highest sum over any path: (S, 12), (R, M, 12), (R, M) -> (R,).
+    """Highest sum over any path: (H, S, 12), (R, M, 12), (R, M) -> (H, R).
 
-    One step of the recording after the other, all references at once. The two steps before are kept, each with two
+    One step of the recordings after the other, all references at once. The two steps before are kept, each with two
     columns of nothing in front, where a path may begin.
     """
-    n_references, longest, _ = stacked.shape
+    n_heard, (n_references, longest, _) = len(heard), stacked.shape
     flat = np.ascontiguousarray(stacked.reshape(-1, chroma.N_CLASSES).T)
-    one, two = (np.zeros((n_references, longest + 2), np.float32) for _ in range(2))
-    one_alike = np.full((n_references, longest), _NEVER)
-    best = np.zeros((n_references, longest), np.float32)
-    for step in heard:
-        alike = (step @ flat).reshape(n_references, longest) + offsets
-        ahead = np.maximum(one[:, 1:-1], one[:, :-2])  # as fast as the reference, or twice
-        np.maximum(ahead, two[:, 1:-1] + one_alike, out=ahead)  # half as fast
-        np.maximum(ahead, one[:, 2:] - np.float32(_PAUSE), out=ahead)
-        now = np.zeros_like(one)
-        np.maximum(alike + ahead, 0, out=now[:, 2:])
-        np.maximum(best, now[:, 2:], out=best)
-        one, two, one_alike = now, one, alike
-    highest: npt.NDArray[np.float64] = best.max(axis=1).astype(np.float64)
+    one, two, now = (np.zeros((n_heard, n_references, longest + 2), np.float32) for _ in range(3))
+    one_alike, best = np.full((n_heard, n_references, longest), _NEVER), np.zeros_like(now[..., 2:])
+    ahead = np.empty_like(best)
+    for step in heard.transpose(1, 0, 2):
+        alike = (step @ flat).reshape(best.shape)
+        alike += offsets
+        np.add(two[..., 1:-1], one_alike, out=ahead)  # half as fast as the reference
+        np.maximum(ahead, one[..., 1:-1], out=ahead)  # as fast
+        np.maximum(ahead, one[..., :-2], out=ahead)  # twice
+        np.maximum(ahead, one[..., 2:] - np.float32(_PAUSE), out=ahead)
+        ahead += alike
+        np.maximum(ahead, 0, out=now[..., 2:])
+        np.maximum(best, now[..., 2:], out=best)
+        one, two, now, one_alike = now, one, two, alike
+    highest: npt.NDArray[np.float64] = best.max(axis=-1).astype(np.float64)
     return highest
 
 

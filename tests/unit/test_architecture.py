@@ -26,6 +26,7 @@ LAYERS = (
         "errors",
         "header",
         "audio",
+        "spectra",
         "features",
         "segments",
         "calibration",
