@@ -12,6 +12,8 @@ from pathlib import Path
 # Beside `lambda/` in a checkout; the image and an installed package say where theirs is with PKAI_MODEL_DIR.
 DEFAULT_MODEL_ROOT = Path(__file__).resolve().parents[2] / "model"
 DEFAULT_MODEL = "pdr"
+# What Lambda calls one: it shows two cores even to a function that has a share of one.
+MEMORY_MB_PER_VCPU = 1769
 
 _MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -29,7 +31,7 @@ class Settings:
     uploads_bucket : that presigned forms upload to, from PKAI_UPLOADS_BUCKET; may be read as well
     results_bucket : that answers to uploads are written to, from PKAI_RESULTS_BUCKET
     references : where they are, `s3://bucket/key` or a file, from PKAI_REFERENCES; None takes the model folder's
-    n_threads : of the network, from PKAI_THREADS; 0 takes every core
+    n_threads : of the network, from PKAI_THREADS; 0 takes every core, on Lambda every vCPU that its memory buys
     in_lambda : whether the Lambda runtime, or its emulator, runs this process
     region : of AWS, where Lambda tells it with AWS_REGION
     """
@@ -87,7 +89,7 @@ class Settings:
             uploads_bucket=environ.get("PKAI_UPLOADS_BUCKET") or None,
             results_bucket=environ.get("PKAI_RESULTS_BUCKET") or None,
             references=environ.get("PKAI_REFERENCES") or None,
-            n_threads=_whole_number(environ, "PKAI_THREADS"),
+            n_threads=_whole_number(environ, "PKAI_THREADS") or _vcpus(environ),
             in_lambda="AWS_LAMBDA_RUNTIME_API" in environ,
             region=environ.get("AWS_REGION") if "AWS_LAMBDA_RUNTIME_API" in environ else None,
         )
@@ -127,3 +129,9 @@ def _whole_number(environ: Mapping[str, str], variable: str) -> int:
     if not text.isdecimal():
         raise ValueError(f"{variable} is {text!r}; it must be a whole number, 0 or more")
     return int(text)
+
+
+def _vcpus(environ: Mapping[str, str]) -> int:
+    """Whole vCPUs of a Lambda function, at least one; elsewhere 0."""
+    memory_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+    return 0 if memory_mb is None else max(1, int(memory_mb) // MEMORY_MB_PER_VCPU)

@@ -34,6 +34,13 @@ def test_the_lambda_runtime_is_recognised() -> None:
     assert Settings.from_env({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}).in_lambda
 
 
+@pytest.mark.parametrize(("memory_mb", "n_threads"), [("885", 1), ("1769", 1), ("3537", 1), ("3538", 2)])
+def test_on_lambda_the_network_has_as_many_threads_as_the_memory_buys_vcpus(memory_mb: str, n_threads: int) -> None:
+    assert Settings.from_env({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory_mb}).n_threads == n_threads
+    told = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory_mb, "PKAI_THREADS": "3"}
+    assert Settings.from_env(told).n_threads == 3
+
+
 @pytest.mark.parametrize("text", ["", "  "])
 def test_no_buckets_are_no_buckets(text: str) -> None:
     assert Settings.from_env({"PKAI_BUCKETS": text}).buckets == ()
