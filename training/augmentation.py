@@ -24,13 +24,13 @@ class Augmentation:
 
     Attributes
     ----------
-    equaliser_db : standard deviation of the gain at five places along the frequency axis
+    equaliser_db : standard deviation of the gain at eight places along the frequency axis
     most_noise_db : the noise floor rises up to here above the network's own
     widest_frequency_mask : mel bands
     widest_time_mask : frames; short, for a longer hole sounds like a hesitation
     """
 
-    equaliser_db: float = 4.0
+    equaliser_db: float = 5.0
     most_noise_db: float = 14.0
     widest_frequency_mask: int = 12
     widest_time_mask: int = 6
@@ -41,6 +41,7 @@ class Augmentation:
 
 
 _DB_PER_UNIT = 20.0
+_EQUALISER_PLACES = 8
 
 
 def augmented(snippets: Tensor, how: Augmentation, features: FeatureConfig | None = None) -> Tensor:
@@ -65,7 +66,7 @@ def augmented(snippets: Tensor, how: Augmentation, features: FeatureConfig | Non
 def _changed(frames: Tensor, how: Augmentation, *, quietest: float) -> Tensor:
     """(B, T, M) log-mel frames, with a noise floor between `quietest` and `how.most_noise_db` above what is audible."""
     n, _, n_mels = frames.shape
-    curve = torch.randn(n, 1, 5, device=frames.device) * (how.equaliser_db / _DB_PER_UNIT)
+    curve = torch.randn(n, 1, _EQUALISER_PLACES, device=frames.device) * (how.equaliser_db / _DB_PER_UNIT)
     gain = F.interpolate(curve, n_mels, mode="linear", align_corners=True)  # (B, 1, M)
     most = AUDIBLE_FLOOR + how.most_noise_db / _DB_PER_UNIT if how.most_noise_db else quietest
     floor = quietest + torch.rand(n, 1, 1, device=frames.device) * (most - quietest)

@@ -226,7 +226,7 @@ def _batches(run: RunConfig, shards: list[ladder.Shard], *, seed: int) -> Ladder
         snippet_frames=run.segments.snippet_frames(run.features),
         features=run.features,
         n_excerpts=run.n_excerpts,
-        n_versions=run.n_versions,
+        n_recordings=run.n_recordings,
         seed=seed,
         emphasis=run.emphasis,
         sampling=run.sampling,

@@ -53,7 +53,7 @@ class FromScratch:
 
     def learn(self, people: People, train: Indices, held_out: Indices, *, seed: int) -> Learnt:
         """Train, then score the recordings on both sides."""
-        how = dataclasses.replace(self.run, n_steps=self.n_steps, flaw_weight=0.0, flaw_order_weight=0.0, seed=seed)
+        how = dataclasses.replace(self.run, n_steps=self.n_steps, flaw_weight=0.0, seed=seed)
         network = trained(how, self.recordings, people, train)
         scorer = Scorer(
             name=how.name, features=how.features, cut=how.segments, snippet_scores=consensus.of_network(network)
@@ -103,7 +103,7 @@ def _batch(
     chosen: list[int] = []
     excerpt: list[int] = []
     for slot, piece in enumerate(rng.choice(len(by_piece), min(how.n_excerpts, len(by_piece)), replace=False)):
-        drawn = rng.choice(by_piece[piece], min(how.n_versions, len(by_piece[piece])), replace=False)
+        drawn = rng.choice(by_piece[piece], min(how.n_recordings, len(by_piece[piece])), replace=False)
         chosen += drawn.tolist()
         excerpt += [slot] * len(drawn)
     snippets = [_cut(recordings[i], how, frames, rng) for i in chosen]
@@ -114,6 +114,7 @@ def _batch(
         severity,
         severity,
         torch.tensor(excerpt),
+        torch.arange(len(chosen)),
     )
 
 

@@ -59,10 +59,11 @@ class PairwiseRanker(SmallRanker):
 
     def hear(self, snippets: Tensor) -> Heard:
         """Score, attention and flaws of (B, T, M) snippets."""
-        steps = self.steps(snippets)
+        sounds = self.sounds(snippets)
+        steps = self.steps(sounds)
         attention = torch.softmax(self.attend(steps), dim=2)  # (B, 1, T')
         score = self.score(pooled(steps, attention)).squeeze(1)
-        return Heard(score, attention.squeeze(1), self.flaws(steps))
+        return Heard(score, attention.squeeze(1), self.flaws(sounds), self.sensed(steps))
 
 
 class AttentionPairwiseRanker(SmallRanker):
@@ -82,9 +83,11 @@ class AttentionPairwiseRanker(SmallRanker):
 
     def hear(self, snippets: Tensor) -> Heard:
         """Score, attention, flaws and both branches of (B, T, M) snippets; attention is the mean of the branches'."""
-        steps = self.steps(snippets)
+        sounds = self.sounds(snippets)
+        steps = self.steps(sounds)
         good, bad = self.good(steps), self.bad(steps)
-        return Heard(good.score - bad.score, (good.attention + bad.attention) / 2, self.flaws(steps), good, bad)
+        attention = (good.attention + bad.attention) / 2
+        return Heard(good.score - bad.score, attention, self.flaws(sounds), self.sensed(steps), good, bad)
 
 
 class _AttentionBranch(nn.Module):

@@ -80,7 +80,7 @@ class OriginalAttentionRanker(OriginalRanker):
         """Score, attention, flaws and both branches of (B, T, M) snippets; attention is the mean of the branches'."""
         maps = self.maps(snippets)
         good, bad = self.good(maps), self.bad(maps)
-        return Heard(good.score - bad.score, (good.attention + bad.attention) / 2, self.flaws(maps), good, bad)
+        return Heard(good.score - bad.score, (good.attention + bad.attention) / 2, self.flaws(maps), good=good, bad=bad)
 
 
 class _OriginalBranch(nn.Module):

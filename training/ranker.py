@@ -91,12 +91,15 @@ class Heard(NamedTuple):
     score : (B,)
     attention : (B, T') weights over time steps, each row adding up to 1
     flaws : (B, F, T') log(1 + severity) of each family of flaws, not negative
+    sensed : (B, F, T') the same, read off what the score is made of: telling it teaches the trunk what went wrong;
+        the original's networks do not
     good, bad : branches of APR; PDR has none
     """
 
     score: Tensor
     attention: Tensor
     flaws: Tensor
+    sensed: Tensor | None = None
     good: Branch | None = None
     bad: Branch | None = None
 
@@ -139,8 +142,24 @@ class Ranker(nn.Module, ABC):
         return heard.unsqueeze(1)
 
 
+def _over_time(before: int, channels: int) -> nn.Sequential:
+    """Dilated convolutions over time: (B, before, T') -> (B, channels, T')."""
+    layers: list[nn.Module] = []
+    for dilation in _DILATIONS:
+        layers += [
+            nn.Conv1d(before, channels, 5, padding=2 * dilation, dilation=dilation, bias=False),
+            nn.BatchNorm1d(channels),
+            nn.ReLU(inplace=True),
+        ]
+        before = channels
+    return nn.Sequential(*layers)
+
+
 class SmallRanker(Ranker):
     """The trunk of our own networks: convolutions over time and frequency, then over time alone.
+
+    Flaws are told by layers over time of their own, from which nothing flows back into the trunk: where it did, they
+    were told no better, and people's performances were ranked worse.
 
     Parameters
     ----------
@@ -161,27 +180,29 @@ class SmallRanker(Ranker):
             ]
             before = channels
         self.trunk = nn.Sequential(*blocks)
-        layers: list[nn.Module] = []
         before *= 2  # mean and maximum over frequency
-        for dilation in _DILATIONS:
-            layers += [
-                nn.Conv1d(before, config.over_time, 5, padding=2 * dilation, dilation=dilation, bias=False),
-                nn.BatchNorm1d(config.over_time),
-                nn.ReLU(inplace=True),
-            ]
-            before = config.over_time
-        self.over_time = nn.Sequential(*layers)
-        self.tell_flaws = nn.Conv1d(config.over_time, n_families, 1)
+        narrow = max(config.over_time // 2, 1)
+        self.over_time = _over_time(before, config.over_time)
+        self.over_time_for_flaws = _over_time(before, narrow)
+        self.tell_flaws = nn.Conv1d(narrow, n_families, 1)
+        self.sense_flaws = nn.Conv1d(config.over_time, n_families, 1)
 
-    def steps(self, snippets: Tensor) -> Tensor:
-        """What is heard at each time step: (B, T, M) -> (B, H, T')."""
+    def sounds(self, snippets: Tensor) -> Tensor:
+        """What sounds at each time step: (B, T, M) -> (B, 2C, T')."""
         maps = self.trunk(self.audible(snippets))  # (B, C, T', M')
-        flat = torch.cat([maps.mean(dim=3), maps.amax(dim=3)], dim=1)  # (B, 2C, T')
-        return cast(Tensor, self.over_time(flat))
+        return torch.cat([maps.mean(dim=3), maps.amax(dim=3)], dim=1)
 
-    def flaws(self, steps: Tensor) -> Tensor:
-        """Severity of each family at each step: (B, H, T') -> (B, F, T'), log(1 + severity)."""
-        return F.softplus(self.tell_flaws(steps))
+    def steps(self, sounds: Tensor) -> Tensor:
+        """What shows skill at each time step: (B, 2C, T') -> (B, H, T')."""
+        return cast(Tensor, self.over_time(sounds))
+
+    def flaws(self, sounds: Tensor) -> Tensor:
+        """Severity of each family at each step: (B, 2C, T') -> (B, F, T'), log(1 + severity)."""
+        return F.softplus(self.tell_flaws(self.over_time_for_flaws(sounds.detach())))
+
+    def sensed(self, steps: Tensor) -> Tensor:
+        """The same as the score's own layers sense it: (B, H, T') -> (B, F, T'). Training alone asks for it."""
+        return F.softplus(self.sense_flaws(steps))
 
 
 def pooled(steps: Tensor, attention: Tensor) -> Tensor:

@@ -49,9 +49,9 @@ def test_the_equaliser_is_one_smooth_gain_for_the_whole_snippet() -> None:
     gain = augmented(snippets, ONLY_EQUALISER) - snippets
     torch.testing.assert_close(gain, gain[:, :1].expand_as(gain), atol=1e-5, rtol=0)
     curve = gain[:, 0]
-    assert float(curve[:, 0].std()) == pytest.approx(4.0 / 20, rel=0.2)
+    assert float(curve[:, 0].std()) == pytest.approx(5.0 / 20, rel=0.2)
     bends = curve.diff(n=2, dim=1).abs() > 1e-4
-    assert int(bends.sum(dim=1).max()) <= 6  # straight between five places
+    assert int(bends.sum(dim=1).max()) <= 12  # straight between eight places
 
 
 def test_noise_lifts_only_what_lies_below_it(floor: float) -> None:
