@@ -1,7 +1,6 @@
 """Networks of any origin as scorers of whole recordings: an exported graph, its seeds one by one, a checkpoint.
 
-A recording's score is the segmental consensus of the service: the mean over all played frames of the mean over the
-snippets that cover a frame. It is linear in the snippets' scores, so it is a weighted sum of them.
+A recording's score is the segmental consensus of the service.
 """
 
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import onnxruntime as ort
 import torch
 from torch import nn
 
-from pkai import artifact, segments
+from pkai import artifact, consensus, segments
 from pkai.features import FeatureConfig, Frames
 from pkai.segments import SegmentConfig, Starts
 from training import weights
@@ -46,22 +45,13 @@ class Scorer:
         frames = self.cut.snippet_frames(self.features)
         batches = np.array_split(starts, -(-len(starts) // SNIPPETS_AT_ONCE))
         found = [self.snippet_scores(np.ascontiguousarray(segments.cut(features, part, frames))) for part in batches]
-        return float(np.concatenate(found) @ snippet_weights(starts, frames, len(features)))
+        return consensus.score(np.concatenate(found), consensus.shares(starts, frames, len(features)))
 
 
 def dense_starts(n_frames: int, features: FeatureConfig, cut: SegmentConfig) -> Starts:
     """Starts of the snippets that the service takes."""
     hop = round(cut.hop_s * features.frames_per_s)
     return segments.dense_starts(n_frames, cut.snippet_frames(features), hop)
-
-
-def snippet_weights(starts: Starts, snippet_frames: int, n_frames: int) -> Floats:
-    """How much each snippet counts in the consensus: (K,), adding up to 1."""
-    covered = np.zeros(n_frames)
-    for start in starts:
-        covered[start : start + snippet_frames] += 1
-    shares = [float((1 / covered[start : start + snippet_frames]).sum()) for start in starts]
-    return np.array(shares) / n_frames
 
 
 def of_model(folder: Path) -> Scorer:

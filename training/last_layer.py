@@ -1,10 +1,11 @@
 """Teach a network's last layer anew, from a few dozen recordings that people rated.
 
-All before the last layer stays as the skill ladder taught it. As the consensus over snippets is linear, a recording is
-what the last layer receives from its snippets, averaged; moving the layer's weights moves the score by an inner
-product. What is fitted is a logistic ranking loss with a penalty on how far the weights move: convex, so there is one
-answer, in milliseconds. An inner cross-validation of the recordings trained on decides how strong the penalty is: the
-strongest whose loss is within one standard error of the least [1]_.
+All before the last layer stays as the skill ladder taught it. A recording is what the last layer receives from its
+snippets, each weighted as the consensus weighs it while the ladder's weights stand; as long as the order of its
+snippets stays, moving the layer's weights moves the score by an inner product. What is fitted is a logistic ranking
+loss with a penalty on how far the weights move: convex, so there is one answer, in milliseconds. An inner
+cross-validation of the recordings trained on decides how strong the penalty is: the strongest whose loss is within one
+standard error of the least [1]_.
 
 References
 ----------
@@ -23,6 +24,7 @@ from scipy import optimize
 from torch import Tensor, nn
 
 from pkai import segments
+from pkai.consensus import shares, weights
 from pkai.features import FeatureConfig, Frames
 from pkai.segments import SegmentConfig
 from training import calibrate, consensus
@@ -145,7 +147,7 @@ def _received(
 ) -> tuple[float, Floats]:
     starts = consensus.dense_starts(len(recording), features, cut)
     frames = cut.snippet_frames(features)
-    weights = consensus.snippet_weights(starts, frames, len(recording))
+    share = shares(starts, frames, len(recording))
     scores: list[Floats] = []
     inputs: list[Floats] = []
     for first in range(0, len(starts), consensus.SNIPPETS_AT_ONCE):
@@ -154,7 +156,9 @@ def _received(
         with torch.inference_mode():
             scores.append(network(torch.from_numpy(np.ascontiguousarray(snippets)))[0].numpy())
         inputs.append(torch.cat(passing, dim=1).numpy().astype(np.float64))
-    return float(np.concatenate(scores) @ weights), weights @ np.concatenate(inputs)
+    found = np.concatenate(scores).astype(np.float64)
+    counted = weights(found, share)
+    return float(found @ counted), counted @ np.concatenate(inputs)
 
 
 def _inner(people: People, train: Indices, seed: int) -> Iterator[tuple[Indices, Indices]]:

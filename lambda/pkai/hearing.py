@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pkai import consensus
 from pkai.assessment import RecordingFacts
 from pkai.features import Frames
 from pkai.segments import Starts
@@ -46,8 +47,10 @@ class Hearing:
 
     @property
     def score(self) -> float:
-        """Segmental consensus: the mean over all played frames, each counted once."""
-        return float(self.local_score.mean())
+        """Segmental consensus."""
+        return consensus.score(
+            self.snippet_scores, consensus.shares(self.starts, self.snippet_frames, len(self.features))
+        )
 
     def on_timeline(self, local: Floats) -> Floats:
         """Mean of a value per frame over each stretch of the timeline: (..., T) -> (..., N)."""

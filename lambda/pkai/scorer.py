@@ -264,9 +264,9 @@ class Judge:
             )
 
     def _standout_passages(self, heard: Hearing) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]:
-        """Strongest and weakest snippets: those furthest from the consensus, none overlapping another."""
+        """Strongest and weakest snippets: those furthest from the mean, none overlapping another."""
         n_each = min(N_STANDOUT_PASSAGES, len(heard.local_score) // heard.snippet_frames // 3)
-        distance = heard.snippet_scores - heard.score
+        distance = heard.snippet_scores - heard.snippet_scores.mean()
         strongest: list[int] = []
         weakest: list[int] = []
         for k in np.argsort(-np.abs(distance), kind="stable").tolist():

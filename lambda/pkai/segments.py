@@ -1,7 +1,7 @@
 """Which frames were played, and how they are cut into snippets.
 
 A recording is seen as in Temporal Segment Networks (Wang et al., ECCV 2016, section 3.1): snippets spread over
-its whole length are scored one by one, and a segmental consensus makes one score of them.
+its whole length are scored one by one, and a segmental consensus (`pkai.consensus`) makes one score of them.
 
 Differences: at test time TSN takes 25 evenly spaced snippets; here they are dense and overlap, so that every played
 frame is heard. In a trial all snippets ranked recordings 5 points better than 5 of them did.

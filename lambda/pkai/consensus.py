@@ -1,0 +1,55 @@
+"""Segmental consensus: one score of the many of a recording's snippets.
+
+A recording scores what the weaker of two moments scores on average, both drawn from it at random. So weak passages
+count more than strong ones, as they do with people, yet none decides alone; playing any passage better never lowers
+the score; and the scale of the scores does not matter.
+
+Differences: Temporal Segment Networks (Wang et al., ECCV 2016, section 3.1) take the mean, which ranked people's
+performances less well on the two pieces that we choose by.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from pkai.segments import Starts
+
+Floats = npt.NDArray[np.float64]
+
+
+def shares(starts: Starts, snippet_frames: int, n_frames: int) -> Floats:
+    """Share of the recording that each snippet stands for, where every played frame counts once: (K,), adding up to 1.
+
+    Parameters
+    ----------
+    starts : (K,) first frame of each snippet; together they cover all frames
+    snippet_frames : frames in a snippet
+    n_frames : of the recording
+    """
+    covered = np.zeros(n_frames)
+    for start in starts:
+        covered[start : start + snippet_frames] += 1
+    return np.array([float((1 / covered[start : start + snippet_frames]).sum()) for start in starts]) / n_frames
+
+
+def weights(scores: Floats, share: Floats) -> Floats:
+    """How much each snippet counts: (K,), adding up to 1.
+
+    Parameters
+    ----------
+    scores, share : (K,)
+    """
+    order = np.argsort(scores, kind="stable")
+    stronger = np.append(1.0, np.maximum(1.0 - np.cumsum(share[order]), 0.0))  # share of what is not weaker
+    found = np.empty(len(scores))
+    found[order] = stronger[:-1] ** 2 - stronger[1:] ** 2
+    return found
+
+
+def score(scores: Floats, share: Floats) -> float:
+    """Mean score of the weaker of two moments.
+
+    Parameters
+    ----------
+    scores, share : (K,)
+    """
+    return float(scores @ weights(scores, share))
