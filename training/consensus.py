@@ -84,10 +84,10 @@ def seeds_of_model(folder: Path) -> list[Scorer]:
     ]
 
 
-def of_checkpoint(path: Path) -> Scorer:
-    """The averaged weights of a checkpoint."""
+def of_checkpoint(path: Path) -> tuple[str, Scorer]:
+    """The name of the run that a checkpoint is of, and its averaged weights."""
     network, run = load_network(path)
-    return Scorer(
+    return run.name, Scorer(
         name=f"{run.name}, seed {run.seed}",
         features=run.features,
         cut=run.segments,

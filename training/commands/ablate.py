@@ -77,7 +77,7 @@ def _row(
 ) -> dict[str, Any]:
     from training import consensus, evaluate, ladder
 
-    scorers = [consensus.of_checkpoint(path) for path in checkpoints]
+    scorers = [consensus.of_checkpoint(path)[1] for path in checkpoints]
     settings = {}
     for name in args.settings:
         found = evaluate.scores_by(scorers, performances, args.cache, SETTINGS[name], n_workers=args.workers)

@@ -57,7 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--each-seed", action="store_true", help="each network of the models alone, too: mean and deviation over seeds"
     )
     parser.add_argument(
-        "--checkpoints", type=Path, nargs="+", default=[], help="networks that differ in their seed, taken together"
+        "--checkpoints",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="networks; those of one run that differ in their seed are taken together",
     )
     parser.add_argument(
         "--cache", type=Path, default=Path("cache"), help="folder of sampled grands (default: %(default)s)"
@@ -129,7 +133,7 @@ def _against_ratings(args: argparse.Namespace) -> int:
 
 
 def _contenders(args: argparse.Namespace) -> list[Contender]:
-    """Every model, and the checkpoints as one."""
+    """Every model, and the checkpoints of each run as one."""
     from training import consensus
 
     names = args.model or ([] if args.checkpoints else ["pdr"])
@@ -139,9 +143,11 @@ def _contenders(args: argparse.Namespace) -> list[Contender]:
         seeds = consensus.seeds_of_model(folder) if args.each_seed else []
         shipped = consensus.of_model(folder)
         found.append(Contender(label=shipped.name, shipped=shipped, seeds=seeds))
-    if args.checkpoints:
-        seeds = [consensus.of_checkpoint(path) for path in args.checkpoints]
-        found.append(Contender(label=f"{seeds[0].name}, checkpoints", shipped=None, seeds=seeds))
+    runs: dict[str, list[Scorer]] = {}
+    for path in args.checkpoints:
+        run, scorer = consensus.of_checkpoint(path)
+        runs.setdefault(run, []).append(scorer)
+    found += [Contender(label=f"{run}, checkpoints", shipped=None, seeds=seeds) for run, seeds in runs.items()]
     return found
 
 
