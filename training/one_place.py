@@ -5,19 +5,18 @@ and heard by the judge as a file. Tempo is left alone, for a tempo that changes 
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from pkai.scorer import Judge
-from training import conditions, excerpts, instruments
 from training.excerpts import ExcerptConfig, Source
-from training.playback import SAMPLE_RATE, wav_bytes
-from training.rendering import Renderer
-from training.skill_ladder import LABEL_STEP_S, Flaws, degrade, draw_flaws
+from training.planted import Planted, Studio
+from training.skill_ladder import Flaws, degrade, draw_flaws
 
 Floats = npt.NDArray[np.float64]
 _LENGTHS = ExcerptConfig(shortest_s=40.0, longest_s=55.0)
@@ -42,9 +41,23 @@ class OnePlace:
     seed: int = 0
 
 
-def found_shares(judge: Judge, sources: tuple[Source, ...], cache: Path, how: OnePlace) -> Floats:
-    """Of each recording, the share of the planted damage that lies in the weakest third of its timeline, (n,)."""
-    return np.array([_share(judge, sound, damage) for sound, damage in _recordings(sources, cache, how)])
+def found_shares(
+    judges: Mapping[str, Judge], sources: tuple[Source, ...], cache: Path, how: OnePlace
+) -> dict[str, Floats]:
+    """Of each recording, the share of the planted damage that lies in the weakest third of its timeline, (n,).
+
+    Parameters
+    ----------
+    judges : by name; each recording is made once for all
+    sources : performances of pieces that no training heard
+    cache : where sampled grands are kept
+    how : many and how much
+    """
+    shares: dict[str, list[float]] = {name: [] for name in judges}
+    for planted in tqdm(_recordings(sources, cache, how), total=how.n, unit="take"):
+        for name, judge in judges.items():
+            shares[name].append(_share(judge, planted))
+    return {name: np.array(found) for name, found in shares.items()}
 
 
 def weakest_third(ratings: Floats) -> npt.NDArray[np.bool_]:
@@ -54,29 +67,22 @@ def weakest_third(ratings: Floats) -> npt.NDArray[np.bool_]:
     return chosen
 
 
-def _share(judge: Judge, sound: bytes, damage: Floats) -> float:
-    heard = judge.hear(io.BytesIO(sound))
-    frames_s = heard.recording.played_from_s + np.arange(len(heard.features)) / heard.frames_per_s
-    at = np.minimum((frames_s / LABEL_STEP_S).astype(int), len(damage) - 1)
-    planted = heard.on_timeline(damage[at]) * np.diff(heard.edges)
-    return float(planted[weakest_third(heard.on_timeline(heard.local_score))].sum() / planted.sum())
+def _share(judge: Judge, planted: Planted) -> float:
+    heard = judge.hear(io.BytesIO(planted.sound))
+    damage = planted.on_timeline(heard).sum(axis=0) * np.diff(heard.edges)
+    return float(damage[weakest_third(heard.on_timeline(heard.local_score))].sum() / damage.sum())
 
 
-def _recordings(sources: tuple[Source, ...], cache: Path, how: OnePlace) -> Iterator[tuple[bytes, Floats]]:
-    """WAV files, and the damage of all families together in steps of LABEL_STEP_S."""
+def _recordings(sources: tuple[Source, ...], cache: Path, how: OnePlace) -> Iterator[Planted]:
     rng = np.random.default_rng([how.seed, how.n])
-    pianos = instruments.for_training(cache)
-    renderer = Renderer(SAMPLE_RATE)
+    studio = Studio(sources, cache, _LENGTHS, rng)
     made = 0
     while made < how.n:
-        _, excerpt = excerpts.draw_from(sources, _LENGTHS, rng)
+        _, excerpt = studio.excerpt()
         version = degrade(excerpt, _in_one_place(how, rng), rng)
-        damage = version.damage.sum(axis=0).astype(np.float64)
-        if damage.sum() == 0:  # rare events of which none happened
+        if not version.damage.any():  # rare events of which none happened
             continue
-        sound = renderer.render(version.performance, pianos[rng.integers(len(pianos))])
-        sound = conditions.record(sound, SAMPLE_RATE, conditions.draw(rng), rng)
-        yield wav_bytes(sound, SAMPLE_RATE), damage
+        yield studio.record(version)
         made += 1
 
 

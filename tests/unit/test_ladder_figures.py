@@ -35,6 +35,20 @@ def versions(rng: np.random.Generator, *, n_excerpts: int = 60, heard: bool = Tr
     return found
 
 
+def planted_alone(row: int, rng: np.random.Generator, *, heard: bool = True) -> list[Told]:
+    """Twelve excerpts with one family alone in five amounts, heard or not."""
+    found = []
+    for excerpt in range(12):
+        for amount in (0.0, 0.375, 0.75, 1.125, 1.5):
+            planted = np.zeros((len(FAMILIES), N_POINTS))
+            planted[row] = amount
+            told = 0.3 * np.log1p(planted if heard else 0 * planted) + rng.normal(0, 0.01, planted.shape)
+            found.append(
+                Told(piece="a", excerpt=excerpt, score=-amount, severity=amount, told=told, planted=planted)
+            )  # fmt: skip
+    return found
+
+
 def test_the_halves_share_no_piece_and_lose_no_version(rng: np.random.Generator) -> None:
     told = versions(rng)
     fitted, measured = diagnose.halves(told)
@@ -76,12 +90,18 @@ def test_what_was_not_heard_is_never_called_much(rng: np.random.Generator) -> No
 def test_figures_of_a_judge_that_hears_all_and_of_one_that_hears_nothing(rng: np.random.Generator) -> None:
     told = versions(rng)
     scales = diagnose.fit(diagnose.halves(told)[0])
-    good = ladder_figures.figures(told, scales, np.array([1.0, 0.8, 0.2, 0.5]))
+    alone = {family: planted_alone(row, rng) for row, family in enumerate(FAMILIES)}
+    good = ladder_figures.figures(told, scales, alone, np.array([1.0, 0.8, 0.2, 0.5]))
     assert good.accuracy.value == 1.0 and good.accuracy.n == 60 * 10
     assert good.placed.value == 0.75 and good.placed.n == 4
     assert all(each.spearman.value > 0.9 and each.same_word > 0.8 for each in good.families.values())
-    deaf = ladder_figures.figures(versions(rng, heard=False), scales, np.zeros(4))
+    assert all(each.within.value > 0.8 and each.within.n == good.n_pieces * 3 for each in good.families.values())
+    assert all(each.spearman.value > 0.9 and each.spearman.n == 60 for each in good.alone.values())
+    assert all(each.within.value > 0.9 and each.told_most.value == 1.0 for each in good.alone.values())
+    unheard = {family: planted_alone(row, rng, heard=False) for row, family in enumerate(FAMILIES)}
+    deaf = ladder_figures.figures(versions(rng, heard=False), scales, unheard, np.zeros(4))
     assert all(abs(each.spearman.value) < 0.3 for each in deaf.families.values())
+    assert all(abs(each.spearman.value) < 0.5 and each.told_most.value < 0.6 for each in deaf.alone.values())
     assert deaf.placed.value == 0.0
 
 
@@ -90,6 +110,26 @@ def test_a_rank_correlation_has_an_interval_that_holds_it(rng: np.random.Generat
     found = ladder_figures.spearman_estimate(x, x + rng.normal(size=80))
     assert found.low < found.value < found.high and found.n == 80
     assert ladder_figures.spearman_estimate(x, np.exp(x)).value == pytest.approx(1.0)
+
+
+def test_what_stands_in_an_excerpts_own_order_is_recovered_within_it() -> None:
+    planted, excerpts = np.array([0.0, 1.0, 2.0] * 2), np.array([0, 0, 0, 1, 1, 1])
+    told = np.array([0.0, 1.0, 2.0, 10.0, 11.0, 12.0])
+    found = ladder_figures.within_estimate(told, planted, excerpts)
+    assert found.value == found.low == found.high == pytest.approx(1.0) and found.n == 2
+    turned = ladder_figures.within_estimate(np.array([0.0, 1.0, 2.0, 2.0, 1.0, 0.0]), planted, excerpts)
+    assert turned.value == pytest.approx(0.0) and turned.low == pytest.approx(-1.0)
+    assert ladder_figures.within_estimate(np.zeros(6), planted, excerpts).value == 0.0  # says nothing
+    with pytest.raises(ValueError, match="no excerpt has three recordings in which differently much was planted"):
+        ladder_figures.within_estimate(told, np.zeros(6), excerpts)
+
+
+def test_resampling_excerpts_widens_the_interval_where_their_recordings_are_alike(rng: np.random.Generator) -> None:
+    excerpts = np.repeat(np.arange(8), 10)
+    x, y = np.repeat(rng.normal(size=8), 10), np.repeat(rng.normal(size=8), 10)
+    narrow, wide = (ladder_figures.spearman_estimate(x, y, drawn) for drawn in (None, excerpts))
+    assert wide.value == narrow.value and wide.n == narrow.n == 80
+    assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
 
 
 def test_the_weakest_third_is_a_third() -> None:
@@ -120,7 +160,8 @@ def test_the_judge_listens_to_every_version_that_is_long_enough(model_root: Path
     damage[40:60, 3] = 0.5 * FAMILY_WEIGHTS[3]
     shard = Shard(
         frames=np.full((lengths.sum(), 96), -0.25, np.float16), damage=damage, lengths=lengths, label_lengths=labels,
-        excerpt=np.array([0, 0, 1]), pieces=np.array(["a", "a", "b"]), severity=np.array([0.1, 0.2, 0.3], np.float32),
+        excerpt=np.array([0, 0, 1]), version=np.array([0, 1, 0]), pieces=np.array(["a", "a", "b"]),
+        severity=np.array([0.1, 0.2, 0.3], np.float32),
     )  # fmt: skip
     told = diagnose.listen(Judge.load(model_root, "pdr", n_threads=1), [shard, shard])
     assert [(each.piece, each.excerpt) for each in told] == [("a", 0), ("b", 1), ("a", 2), ("b", 3)]
@@ -132,10 +173,14 @@ def test_the_judge_listens_to_every_version_that_is_long_enough(model_root: Path
 def test_the_card_tells_the_figures_with_their_command(rng: np.random.Generator, tmp_path: Path) -> None:
     told = versions(rng)
     scales = diagnose.fit(diagnose.halves(told)[0])
-    figures = ladder_figures.figures(told, scales, np.array([1.0, 0.0]))
-    found = {"judges": {"pdr": figures}, "n_recordings": 2, "seed": 0}
+    alone = {family: planted_alone(row, rng) for row, family in enumerate(FAMILIES)}
+    figures = ladder_figures.figures(told, scales, alone, np.array([1.0, 0.0]))
+    found = {"judges": {"pdr": figures}, "n_recordings": 2, "n_excerpts": 12, "seed": 0}
     results.write(tmp_path / "ladder.json", "ladder", "pkai-train evaluate-ladder LADDER", found)
     section = card_tables.SECTIONS["ladder"](json.loads((tmp_path / "ladder.json").read_text()))
     assert "| all pairs ranked right | 100.0% (100% to 100%, n=600) |" in section
     assert "| damage in one place lies in the weakest third | 50.0%" in section
+    assert "in 12 excerpts" in section and section.count("| pdr | ") == len(FAMILIES)
+    rho = figures.alone["pedal"].spearman
+    assert f"{rho.value:.2f} ({rho.low:.2f} to {rho.high:.2f}, n=60)" in section
     assert "Again: `pkai-train evaluate-ladder LADDER`" in section
