@@ -121,23 +121,42 @@ def ladder(result: Mapping[str, Any]) -> str:
         ("damage in one place lies in the weakest third", "placed"),
     ):
         rows.append(f"| {label} | " + " | ".join(_cell(found[name]) for found in judges.values()) + " |")
-    for family in next(iter(judges.values()))["families"]:
-        cells = [_told(found["families"][family]) for found in judges.values()]
-        rows.append(f"| {family}, Spearman of told and planted | " + " | ".join(cells) + " |")
+    rows += ["", *_told_rows(judges)]
     about = (
-        "Versions of excerpts of pieces that no training heard, every family of flaws damaged at once. Scales and "
-        f"words of the diagnosis were fitted on other pieces than they are measured on here; {result['n_recordings']} "
-        "recordings were damaged in one place, a quarter of each. *Called* are the recordings that were told to have "
-        "some or much of a family, and how many of them it had been planted in."
+        "Versions of excerpts of pieces that no training heard. Scales and words of the diagnosis were fitted on other "
+        f"pieces than they are measured on here; {result['n_recordings']} recordings were damaged in one place, a "
+        "quarter of each. *Told and planted* is Spearman's rank correlation of the severities of a family: in the "
+        "ladder's *mixtures*, in which every family is damaged at once, and *planted alone*, in "
+        f"{result['n_excerpts']} excerpts, each without flaws and with four amounts of each family; over all "
+        "recordings, and within an excerpt, as who records a piece again meets it. *Rises most*: how often, much of a "
+        "family being planted alone, no other family's told severity rises more. *Called* are the recordings of the "
+        "mixtures that were told to have some or much of a family, and how many of them it had been planted in."
     )
     return _section("What was planted, and what was found", about, rows, [], result["command"])
 
 
-def _told(family: Mapping[str, Any]) -> str:
-    rho = family["spearman"]
-    called = f"called {family['called']}"
+def _told_rows(judges: Mapping[str, Any]) -> list[str]:
+    rows = [
+        "| told and planted | judge | in mixtures | within an excerpt | planted alone | within an excerpt | rises most "
+        "| called in mixtures |",
+        "|---" * 8 + "|",
+    ]
+    for family in next(iter(judges.values()))["families"]:
+        for label, found in judges.items():
+            mixed, alone = found["families"][family], found["alone"][family]
+            rhos = (mixed["spearman"], mixed["within"], alone["spearman"], alone["within"])
+            cells = " | ".join(_rho(rho) for rho in rhos)
+            rows.append(f"| {family} | {label} | {cells} | {alone['told_most']['value']:.0%} | {_called(mixed)} |")
+    return rows
+
+
+def _rho(found: Mapping[str, Any]) -> str:
+    return f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f}, n={found['n']})"
+
+
+def _called(family: Mapping[str, Any]) -> str:
     right = "" if family["called_right"] is None else f", {family['called_right']:.0%} right"
-    return f"{rho['value']:.2f} ({rho['low']:.2f} to {rho['high']:.2f}, n={rho['n']}); {called}{right}"
+    return f"{family['called']}{right}"
 
 
 def precision(result: Mapping[str, Any]) -> str:
@@ -197,6 +216,8 @@ def _agreement_row(label: str, setting: str, found: Mapping[str, Any]) -> str:
     cells = " | ".join(_cell(found.get(name)) for name in ("at_half", "at_one", "against_length"))
     ties = "" if found.get("outcomes") is None else f"{found['outcomes']:.1%}"
     error = "" if found.get("calibration_error") is None else f"{found['calibration_error']:.3f}"
+    if found.get("calibration_error_by_chance") is not None:
+        error += f" ({found['calibration_error_by_chance']:.3f})"
     return f"| {label} | {setting} | {cells} | {found['spearman']:.2f} | {found['kendall']:.2f} | {ties} | {error} |"
 
 
