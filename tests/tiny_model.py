@@ -33,7 +33,7 @@ def write(root: Path, *, name: str = "pdr", segments: SegmentConfig | None = Non
     (folder / "model.onnx").write_bytes(graph)
     sha256 = hashlib.sha256(graph).hexdigest()
     manifest = {
-        "schema": 2,
+        "schema": 3,
         "name": name,
         "version": "0.0.0",
         "file": "model.onnx",

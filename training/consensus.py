@@ -3,6 +3,7 @@
 A recording's score is the segmental consensus of the service.
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,8 @@ class Scorer:
         frames = self.cut.snippet_frames(self.features)
         batches = np.array_split(starts, -(-len(starts) // SNIPPETS_AT_ONCE))
         found = [self.snippet_scores(np.ascontiguousarray(segments.cut(features, part, frames))) for part in batches]
-        return consensus.score(np.concatenate(found), consensus.shares(starts, frames, len(features)))
+        share = consensus.shares(starts, frames, len(features))
+        return consensus.score(np.concatenate(found), share, temperature=self.cut.temperature)
 
 
 def dense_starts(n_frames: int, features: FeatureConfig, cut: SegmentConfig) -> Starts:
@@ -77,10 +79,10 @@ def seeds_of_model(folder: Path) -> list[Scorer]:
         Scorer(
             name=f"{manifest.name} {manifest.version}, network {index}",
             features=manifest.features,
-            cut=manifest.segments,
+            cut=dataclasses.replace(manifest.segments, temperature=manifest.segments.temperature * spread),
             snippet_scores=of_network(network),
         )
-        for index, network in enumerate(mean.networks)
+        for index, (network, spread) in enumerate(zip(mean.networks, mean.spreads, strict=True))
     ]
 
 

@@ -23,11 +23,11 @@ import torch
 from scipy import optimize
 from torch import Tensor, nn
 
-from pkai import segments
-from pkai.consensus import shares, weights
+from pkai import consensus, segments
 from pkai.features import FeatureConfig, Frames
 from pkai.segments import SegmentConfig
-from training import calibrate, consensus
+from training import calibrate
+from training.consensus import SNIPPETS_AT_ONCE, dense_starts
 from training.people import Indices, People
 
 Floats = npt.NDArray[np.float64]
@@ -145,20 +145,21 @@ def moved(received: Received, people: People, train: Indices, penalty: float) ->
 def _received(
     network: nn.Module, recording: Frames, features: FeatureConfig, cut: SegmentConfig, passing: list[Tensor]
 ) -> tuple[float, Floats]:
-    starts = consensus.dense_starts(len(recording), features, cut)
+    starts = dense_starts(len(recording), features, cut)
     frames = cut.snippet_frames(features)
-    share = shares(starts, frames, len(recording))
+    share = consensus.shares(starts, frames, len(recording))
     scores: list[Floats] = []
     inputs: list[Floats] = []
-    for first in range(0, len(starts), consensus.SNIPPETS_AT_ONCE):
-        snippets = segments.cut(recording, starts[first : first + consensus.SNIPPETS_AT_ONCE], frames)
+    for first in range(0, len(starts), SNIPPETS_AT_ONCE):
+        snippets = segments.cut(recording, starts[first : first + SNIPPETS_AT_ONCE], frames)
         passing.clear()
         with torch.inference_mode():
             scores.append(network(torch.from_numpy(np.ascontiguousarray(snippets)))[0].numpy())
         inputs.append(torch.cat(passing, dim=1).numpy().astype(np.float64))
     found = np.concatenate(scores).astype(np.float64)
-    counted = weights(found, share)
-    return float(found @ counted), counted @ np.concatenate(inputs)
+    counted = consensus.weights(found, share, temperature=cut.temperature)
+    whole = consensus.score(found, share, temperature=cut.temperature)
+    return whole, counted @ np.concatenate(inputs)
 
 
 def _inner(people: People, train: Indices, seed: int) -> Iterator[tuple[Indices, Indices]]:

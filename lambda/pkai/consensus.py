@@ -1,11 +1,11 @@
 """Segmental consensus: one score of the many of a recording's snippets.
 
-A recording scores what the weaker of two moments scores on average, both drawn from it at random. So weak passages
-count more than strong ones, as they do with people, yet none decides alone; playing any passage better never lowers
-the score; and the scale of the scores does not matter.
+The consensus is a soft minimum, ``-T log mean exp(-score / T)``: weak moments count more than strong ones, as they do
+with people, yet none decides alone, and playing any passage better never lowers the score. A network learns its scores
+from the odds of who plays better, so the temperature T has their unit.
 
-Differences: Temporal Segment Networks (Wang et al., ECCV 2016, section 3.1) take the mean, which ranked people's
-performances less well on the two pieces that we choose by.
+Differences: Temporal Segment Networks (Wang et al., ECCV 2016, section 3.1) take the mean, which is what is left for a
+large T. It ranked people's performances less well on the two pieces that we choose by.
 """
 
 import numpy as np
@@ -31,25 +31,24 @@ def shares(starts: Starts, snippet_frames: int, n_frames: int) -> Floats:
     return np.array([float((1 / covered[start : start + snippet_frames]).sum()) for start in starts]) / n_frames
 
 
-def weights(scores: Floats, share: Floats) -> Floats:
-    """How much each snippet counts: (K,), adding up to 1.
+def score(scores: Floats, share: Floats, *, temperature: float) -> float:
+    """Score of the whole recording, between the weakest snippet's and the mean.
 
     Parameters
     ----------
     scores, share : (K,)
+    temperature : > 0, difference of score at which a moment counts e times as much as another
     """
-    order = np.argsort(scores, kind="stable")
-    stronger = np.append(1.0, np.maximum(1.0 - np.cumsum(share[order]), 0.0))  # share of what is not weaker
-    found = np.empty(len(scores))
-    found[order] = stronger[:-1] ** 2 - stronger[1:] ** 2
-    return found
+    weakest = scores.min()
+    return float(weakest - temperature * np.log(share @ np.exp((weakest - scores) / temperature)))
 
 
-def score(scores: Floats, share: Floats) -> float:
-    """Mean score of the weaker of two moments.
+def weights(scores: Floats, share: Floats, *, temperature: float) -> Floats:
+    """How much each snippet counts, that is, how much the whole's score moves with its own: (K,), adding up to 1.
 
     Parameters
     ----------
-    scores, share : (K,)
+    scores, share, temperature : as in `score`
     """
-    return float(scores @ weights(scores, share))
+    found = share * np.exp((scores.min() - scores) / temperature)
+    return np.asarray(found / found.sum())

@@ -89,9 +89,16 @@ def test_swapping_a_pair_mirrors_its_odds_and_its_outcome(score: float, other: f
     assert CALIBRATION.outcome(other, score) == mirror[CALIBRATION.outcome(score, other)]
 
 
-def test_one_scale_of_difference_makes_odds_of_e_to_1() -> None:
-    p = CALIBRATION.p_better(0.5, 0.0)
+def test_one_scale_of_difference_makes_odds_of_e_to_1_where_nothing_ties() -> None:
+    p = Calibration(**VALUES | {"tie_band": 0.0}).p_better(VALUES["scale"], 0.0)
     assert p / (1 - p) == pytest.approx(np.e)
+
+
+@given(score=SCORES)
+def test_the_odds_are_those_of_winning_against_losing_ties_left_out(score: float) -> None:
+    scale, band = CALIBRATION.scale, CALIBRATION.tie_band
+    won, lost = (1 / (1 + np.exp(-(gap - band) / scale)) for gap in (score, -score))
+    assert CALIBRATION.p_better(score, 0.0) == pytest.approx(won / (won + lost))
 
 
 @pytest.mark.parametrize(("score", "p"), [(1e9, 1.0), (-1e9, 0.0)])

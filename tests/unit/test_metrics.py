@@ -9,6 +9,7 @@ from scipy import stats
 from training.metrics import (
     accuracy_estimate,
     calibration_error,
+    calibration_error_by_chance,
     mean_kendall,
     mean_spearman,
     outcome_accuracy,
@@ -119,6 +120,13 @@ def test_outcomes_count_ties_told_and_ties_missed() -> None:
     assert outcome_accuracy(np.zeros(2), np.array([0, 1]), tie_band=0.0) == 0.5  # no gap at all is a tie
     with pytest.raises(ValueError, match="no pair is there"):
         outcome_accuracy(np.array([]), np.array([], np.int64), tie_band=0.1)
+
+
+def test_few_pairs_are_some_way_off_by_chance_and_many_are_not(rng: np.random.Generator) -> None:
+    few, many = calibration_error_by_chance(np.full(40, 0.8)), calibration_error_by_chance(np.full(40_000, 0.8))
+    # Bins of 4: the mean distance of a share of four from 0.8 is 0.164 (binomial).
+    assert few == pytest.approx(0.164, abs=0.01) and many < 0.01
+    assert calibration_error_by_chance(np.ones(40)) == 0.0  # certain, and right
 
 
 def test_the_calibration_error_is_the_distance_between_said_and_come_true() -> None:
