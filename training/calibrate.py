@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
-from pkai.calibration import Calibration
+from pkai.calibration import Calibration, p_better
 from training import metrics
 
 Floats = npt.NDArray[np.float64]
@@ -124,11 +124,13 @@ class OutOfFold:
     Attributes
     ----------
     calibration_error : expected, of p_better over pairs that people do not hold equal
+    by_chance : what that error would be on average if every probability were exactly right
     outcome_accuracy : share of all pairs whose outcome, better, equivalent or worse, is as people say
     n : of all pairs
     """
 
     calibration_error: float
+    by_chance: float
     outcome_accuracy: float
     n: int
 
@@ -153,11 +155,15 @@ def out_of_fold(rated: Rated) -> OutOfFold:
             continue
         scale, tie_band = fit_comparison(_part(rated, ~inside))
         untied = outcomes != 0
-        said += _sigmoid(np.abs(gaps[untied]) / scale).tolist()
+        said += np.asarray(p_better(np.abs(gaps[untied]), scale=scale, tie_band=tie_band)).tolist()
         came += (np.sign(gaps[untied]) == outcomes[untied]).astype(float).tolist()
         right += [metrics.outcome_accuracy(gaps, outcomes, tie_band=tie_band)] * len(gaps)
-    error = metrics.calibration_error(np.array(said), np.array(came))
-    return OutOfFold(calibration_error=error, outcome_accuracy=float(np.mean(right)), n=len(right))
+    return OutOfFold(
+        calibration_error=metrics.calibration_error(np.array(said), np.array(came)),
+        by_chance=metrics.calibration_error_by_chance(np.array(said)),
+        outcome_accuracy=float(np.mean(right)),
+        n=len(right),
+    )
 
 
 def calibration_error(rated: Rated) -> float:

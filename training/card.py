@@ -37,7 +37,8 @@ and the last; *unheard instrument*, a sampled grand that no training rendering u
 5,500 Hz, noise and 24 kbit/s Opus. *Length alone* takes the less time between those keys for the better; *length
 misleads* where the better playing takes longer. ρ is Spearman's and τ Kendall's rank correlation within pieces.
 *Ties too*: better, worse or equivalent (raters' means within 0.3), the tie band fitted to other pieces or folds. *Error
-of p*: expected calibration error of `p_better`, fitted likewise.
+of p*: expected calibration error of `p_better` in ten bins of equally many pairs, fitted likewise; in brackets, what so
+few pairs would give on average if every probability were exactly right.
 """
 _LIMITS = """
 ## Limits

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from pkai.calibration import p_better
 from training import metrics
 from training.calibrate import TIE_DIFFERENCE
 from training.durable import replace_text
@@ -199,7 +200,7 @@ class _Judged:
             differences=differences,
             right=np.where(gaps == 0, 0.5, (gaps > 0).astype(float)),
             told=(told == outcomes).astype(float),
-            said=1 / (1 + np.exp(-np.minimum(untied / result.scale, 60))),
+            said=np.asarray(p_better(untied, scale=result.scale, tie_band=result.tie_band)),
             came=(gaps[outcomes == 1] > 0).astype(float),
             spearman=metrics.mean_spearman(np.array(result.scores), people.truth[held], people.pieces[held]),
         )

@@ -40,6 +40,7 @@ class Agreement:
     outcomes : share of all pairs told right as better, equivalent or worse, the tie band fitted without the piece;
         None where there is one piece alone
     calibration_error : expected, of p_better fitted without the piece; None likewise
+    calibration_error_by_chance : what it would be if every probability were exactly right
     """
 
     at_half: Estimate
@@ -49,6 +50,7 @@ class Agreement:
     kendall: float
     outcomes: float | None = None
     calibration_error: float | None = None
+    calibration_error_by_chance: float | None = None
 
     def as_plain(self) -> dict[str, Any]:
         """Plain values, rounded to four digits."""
@@ -109,6 +111,7 @@ def agreement(rated: tuple[RatedPerformance, ...], found: Floats) -> Agreement:
         kendall=metrics.mean_kendall(found, truth, pieces),
         outcomes=None if folds is None else folds.outcome_accuracy,
         calibration_error=None if folds is None else folds.calibration_error,
+        calibration_error_by_chance=None if folds is None else folds.by_chance,
     )
 
 

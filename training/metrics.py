@@ -162,6 +162,22 @@ def calibration_error(said: Floats, came: Floats, *, n_bins: int = 10) -> float:
     return float(sum(len(b) * abs(said[b].mean() - came[b].mean()) for b in bins) / len(said))
 
 
+def calibration_error_by_chance(said: Floats, *, n_bins: int = 10, n_draws: int = 300, seed: int = 0) -> float:
+    """What `calibration_error` is on average where every probability is exactly right: what few pairs do by chance.
+
+    Pairs are drawn independently; real ones share recordings, so that theirs is greater.
+
+    Parameters
+    ----------
+    said : (P,) probabilities
+    n_bins : as there
+    n_draws : of who wins each pair
+    seed : of these
+    """
+    came = np.random.default_rng(seed).random((n_draws, len(said))) < said
+    return float(np.mean([calibration_error(said, drawn.astype(float), n_bins=n_bins) for drawn in came]))
+
+
 def mean_spearman(scores: Floats, truth: Floats, groups: npt.NDArray[np.str_]) -> float:
     """Spearman's rank correlation within each piece, averaged over pieces of three performances or more."""
     return _mean_within(stats.spearmanr, scores, truth, groups)

@@ -24,7 +24,8 @@ class Calibration:
     level_ratings : four ascending ratings
         Where each level but the first begins.
     scale : > 0, scores
-        Score difference at which the odds of playing better are e : 1.
+        Score difference at which the odds of playing better are e : 1 where there is no tie band; more with one, for
+        those that would be near are taken for ties.
     tie_band : >= 0, scores
         Differences below it are heard as equivalent; scale times the log of Rao and Kupper's threshold.
     sigma_rating : rating points
@@ -88,10 +89,30 @@ class Calibration:
 
     def p_better(self, score: float, other: float) -> float:
         """Probability that the first plays better than the second, given that they do not tie."""
-        return float(1 / (1 + np.exp(-np.clip((score - other) / self.scale, -60, 60))))
+        return float(p_better(np.float64(score - other), scale=self.scale, tie_band=self.tie_band))
 
     def outcome(self, score: float, other: float) -> Outcome:
         """Whether the first is better, worse, or within the tie band."""
         if abs(score - other) < self.tie_band:
             return "equivalent"
         return "better" if score > other else "worse"
+
+
+def p_better(
+    gaps: npt.NDArray[np.float64] | np.float64, *, scale: float, tie_band: float
+) -> npt.NDArray[np.float64] | np.float64:
+    """Rao and Kupper's chance that the first wins, of those comparisons that somebody wins.
+
+    Parameters
+    ----------
+    gaps : differences of score, the first less the second
+    scale : > 0, scores
+    tie_band : >= 0, scores
+
+    Returns
+    -------
+    of the shape of `gaps`, 0..1; turning the gap round mirrors it about 0.5
+    """
+    log_odds, band = np.clip(gaps / scale, -60, 60), min(tie_band / scale, 60)
+    # One over the chance of winning is 1 + e^(band - log odds), of losing 1 + e^(band + log odds).
+    return 1 / (1 + np.exp(np.logaddexp(0, band - log_odds) - np.logaddexp(0, band + log_odds)))

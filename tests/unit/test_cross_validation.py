@@ -103,7 +103,9 @@ def test_figures_of_known_scores_are_known() -> None:
     assert found.at_one.value == pytest.approx(3 / 5)
     assert found.outcomes.mean == pytest.approx(4 / 6)
     assert found.kendall.mean == pytest.approx(2 * (3 + 0.5) / 6 - 1)  # the tie in score counts half
-    said = 1 / (1 + np.exp(-np.array([1.0, 0.5, 0.5, 0.5, 0.5]) / 0.5))
+    gaps = np.array([1.0, 0.5, 0.5, 0.5, 0.5])
+    won, lost = (1 / (1 + np.exp(-(signed - 0.2) / 0.5)) for signed in (gaps, -gaps))
+    said = won / (won + lost)
     came = np.array([1.0, 1, 1, 0, 0])
     bins = [(said[i], came[i]) for i in range(5)]
     assert found.calibration_error == pytest.approx(np.mean([abs(p - y) for p, y in bins]))
