@@ -53,8 +53,13 @@ run() {
 }
 amazon() { aws ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} --region "$region" "$@"; }
 deploy_stack() { run amazon cloudformation deploy --no-fail-on-empty-changeset "$@"; }
-status_of_stack() {
-    amazon cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text 2>/dev/null || true
+# Whether what a command describes is there; that it "does not exist" is an answer, any other failure ends the script.
+is_there() {
+    if amazon "$@" >"$work/described" 2>"$work/refused"; then return 0; fi
+    if grep --quiet "does not exist" "$work/refused"; then return 1; fi
+    say "AWS does not tell what is there ($1 $2), so nothing is deployed:"
+    cat "$work/refused" >&2
+    exit 1
 }
 output_of() {
     amazon cloudformation describe-stacks --stack-name "$stack" \
@@ -121,7 +126,7 @@ check() {
 
 make_repository() {
     step "Repository $repository: made once by infra/ecr.yaml"
-    if [[ -z $dry_run ]] && amazon ecr describe-repositories --repository-names "$repository" >/dev/null 2>&1; then
+    if [[ -z $dry_run ]] && is_there ecr describe-repositories --repository-names "$repository"; then
         say "it is there"
     else
         deploy_stack --stack-name "$stack-ecr" --template-file infra/ecr.yaml \
@@ -157,20 +162,25 @@ push_image() {
 remember() {
     step "Remembering what stack $stack is now"
     before=
-    if [[ -z $dry_run ]] && amazon cloudformation get-template --stack-name "$stack" --template-stage Original \
-        --query TemplateBody --output text >"$work/before.yaml" 2>/dev/null && [[ $(status_of_stack) != ROLLBACK_COMPLETE ]]; then
-        before=1
-        amazon cloudformation describe-stacks --stack-name "$stack" --output text \
-            --query "Stacks[0].Parameters[].join('=',[ParameterKey,ParameterValue])" | tr '\t' '\n' >"$work/before.parameters"
-        say "its image is $(sed -n 's/^ImageUri=//p' "$work/before.parameters")"
-    else
-        say "this is its first deployment"
-        # A stack whose first deployment failed can only be removed.
-        if [[ -z $dry_run && $(status_of_stack) == ROLLBACK_COMPLETE ]]; then
-            run amazon cloudformation delete-stack --stack-name "$stack"
-            run amazon cloudformation wait stack-delete-complete --stack-name "$stack"
-        fi
+    local status=
+    if [[ -z $dry_run ]] && is_there cloudformation describe-stacks --stack-name "$stack" \
+        --query "Stacks[0].StackStatus" --output text; then
+        status=$(<"$work/described")
     fi
+    case $status in
+        "" | REVIEW_IN_PROGRESS) say "this is its first deployment" ;;
+        ROLLBACK_COMPLETE)
+            say "its first deployment failed, and such a stack can only be removed"
+            run amazon cloudformation delete-stack --stack-name "$stack"
+            run amazon cloudformation wait stack-delete-complete --stack-name "$stack" ;;
+        *)
+            amazon cloudformation get-template --stack-name "$stack" --template-stage Original \
+                --query TemplateBody --output text >"$work/before.yaml"
+            amazon cloudformation describe-stacks --stack-name "$stack" --output text \
+                --query "Stacks[0].Parameters[].join('=',[ParameterKey,ParameterValue])" | tr '\t' '\n' >"$work/before.parameters"
+            before=1
+            say "its image is $(sed -n 's/^ImageUri=//p' "$work/before.parameters")" ;;
+    esac
 }
 
 deploy() {

@@ -52,6 +52,10 @@ _CHANGE_SET = """\
 <{action}Response><{action}Result><Id>{name}</Id><StackId>pkai-test</StackId><Status>FAILED</Status>
 <StatusReason>{reason}.</StatusReason></{action}Result></{action}Response>
 """
+_DENIED = """\
+<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>
+<Message>you are not authorized to perform: {action}</Message></Error></ErrorResponse>
+"""
 _ENDED = {"connection", "transfer-encoding", "content-length"}
 
 
@@ -60,6 +64,7 @@ class Front(BaseHTTPRequestHandler):
 
     moto = ""
     without_changes: ClassVar[set[str]] = set()
+    denied: ClassVar[set[str]] = set()
 
     def do_GET(self) -> None:
         """Pass on a request."""
@@ -69,6 +74,9 @@ class Front(BaseHTTPRequestHandler):
             return
         asked = dict(parse_qsl(body.decode("latin-1")))
         action, change_set = asked.get("Action", ""), asked.get("ChangeSetName", "")
+        if action in self.denied:
+            self._say(403, {"Content-Type": "text/xml"}, _DENIED.format(action=action).encode())
+            return
         if action == "DescribeChangeSet" and change_set in self.without_changes:
             self._say_that_nothing_changes(action, change_set)
             return
@@ -166,7 +174,9 @@ def moto_remembers_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ChangeSet, "apply", apply)
 
 
-def test_a_commit_is_deployed_again_and_a_broken_one_is_put_back(registry: str, tmp_path: Path) -> None:
+def test_a_commit_is_deployed_again_and_a_broken_one_is_put_back(
+    registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     need(shutil.which("aws") is not None, "the AWS command line (awscli)")
     lambda_image(bases.ARM64)  # so that the script's build finds its layers
     checkout = _checkout(tmp_path / "checkout")
@@ -182,6 +192,13 @@ def test_a_commit_is_deployed_again_and_a_broken_one_is_put_back(registry: str, 
         again = _deploy(checkout, environment)
         assert again.returncode == 0, again.stderr
         assert again.stderr.count("it is there") == 2, "neither repository nor image is made twice"
+        assert _parameters(moto) == deployed
+
+        with monkeypatch.context() as denying:
+            denying.setattr(Front, "denied", {"DescribeStacks"})
+            denied = _deploy(checkout, environment, "Greeting=anew")
+        assert denied.returncode == 1, "a stack that may not be looked at is none that is missing"
+        assert "you are not authorized to perform: DescribeStacks" in denied.stderr
         assert _parameters(moto) == deployed
 
         (checkout / "lambda" / "handler.py").write_text("def handler(event, context):\n    return {'rated': False}\n")
