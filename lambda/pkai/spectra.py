@@ -67,7 +67,7 @@ class PowerSpectra:
         windowed, spectrum = self._windowed[:n_frames], self._spectrum[:n_frames]
         np.multiply(self._windows[:n_frames], _window(self._n_fft), out=windowed)
         # Scaled by 1 / n_fft, numpy computes with the 32 bits that it is given, unscaled with 64 in half the speed.
-        np.fft.rfft(windowed, axis=1, norm="forward", out=spectrum)
+        np.fft.rfft(windowed, axis=1, norm="forward", out=spectrum)  # type: ignore[arg-type]  # typed for 64 bits only
         power = np.square(spectrum.real, out=self._power[:n_frames])
         power += np.square(spectrum.imag, out=self._squares[:n_frames])
         return cast(Power, power)
