@@ -20,7 +20,6 @@ def write(folder: Path) -> Path:
             lengths=np.full(6, 100),
             label_lengths=np.full(6, 4),
             excerpt=np.repeat([0, 1], 3),
-            version=np.tile([0, 1, 2], 2),
             pieces=np.array(["a"] * 6),
             severity=severity,
         )

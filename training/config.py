@@ -29,7 +29,7 @@ class RunConfig:
     ----------
     name : of the architecture, and of its folder in `model/`
     n_steps : of the optimizer
-    n_excerpts, n_recordings : in a batch
+    n_excerpts, n_versions : in a batch
     accumulate : batches whose gradients make one step
     learning_rate, weight_decay : of AdamW
     gradient_clip : greatest norm
@@ -41,8 +41,6 @@ class RunConfig:
     local_share : how much a snippet is judged by its own flaws, the rest by those of its whole version
     across_pieces : weight of a pair of different excerpts against one of the same; small, for such pairs are ten times
         as many and teach that tempo says nothing
-    retaken : weight of a pair of recordings of one version: played alike, they are to score alike whatever the piano,
-        the room and the microphone
     flaw_weight : of sensing the flaws of each family, the second task
     validate_every : steps between validations and checkpoints
     validation_batches : in a validation
@@ -56,8 +54,8 @@ class RunConfig:
 
     name: str = "pdr"
     n_steps: int = 1600
-    n_excerpts: int = 9
-    n_recordings: int = 7
+    n_excerpts: int = 10
+    n_versions: int = 6
     accumulate: int = 1
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
@@ -68,7 +66,6 @@ class RunConfig:
     emphasis: dict[str, float] = field(default_factory=lambda: {"tempo": 8.0})
     local_share: float = 0.6
     across_pieces: float = 0.02
-    retaken: float = 4.0
     flaw_weight: float = 0.5
     validate_every: int = 250
     validation_batches: int = 12
@@ -86,10 +83,10 @@ class RunConfig:
         if not self.name or Path(self.name).name != self.name:
             raise ValueError(f"name is {self.name!r}; it must be the name of a folder")
         require(self, 1, INFINITY, "n_steps", "n_excerpts", "accumulate", "validate_every", "validation_batches")
-        require(self, 2, INFINITY, "n_recordings")
+        require(self, 2, INFINITY, "n_versions")
         require(self, 1, INFINITY, "patience")
         require(self, 0.0, INFINITY, "learning_rate", "gradient_clip", "indifference", above=True)
-        require(self, 0.0, INFINITY, "weight_decay", "flaw_weight", "across_pieces", "retaken", "seed")
+        require(self, 0.0, INFINITY, "weight_decay", "flaw_weight", "across_pieces", "seed")
         require(self, 0.0, 1.0, "average_decay", "local_share")
         unknown = sorted(set(self.emphasis) - set(FAMILIES))
         if unknown:

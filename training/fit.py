@@ -226,7 +226,7 @@ def _batches(run: RunConfig, shards: list[ladder.Shard], *, seed: int) -> Ladder
         snippet_frames=run.segments.snippet_frames(run.features),
         features=run.features,
         n_excerpts=run.n_excerpts,
-        n_recordings=run.n_recordings,
+        n_versions=run.n_versions,
         seed=seed,
         emphasis=run.emphasis,
         sampling=run.sampling,

@@ -103,7 +103,7 @@ def _batch(
     chosen: list[int] = []
     excerpt: list[int] = []
     for slot, piece in enumerate(rng.choice(len(by_piece), min(how.n_excerpts, len(by_piece)), replace=False)):
-        drawn = rng.choice(by_piece[piece], min(how.n_recordings, len(by_piece[piece])), replace=False)
+        drawn = rng.choice(by_piece[piece], min(how.n_versions, len(by_piece[piece])), replace=False)
         chosen += drawn.tolist()
         excerpt += [slot] * len(drawn)
     snippets = [_cut(recordings[i], how, frames, rng) for i in chosen]
@@ -114,7 +114,6 @@ def _batch(
         severity,
         severity,
         torch.tensor(excerpt),
-        torch.arange(len(chosen)),
     )
 
 

@@ -18,7 +18,7 @@ from training import conditions, excerpts, instruments, manner
 from training.excerpts import ExcerptConfig, Source
 from training.instruments import Instrument
 from training.manner import MannerConfig
-from training.skill_ladder import FAMILIES, LABEL_STEP_S, Version, degrade, draw_flaws
+from training.skill_ladder import FAMILIES, LABEL_STEP_S, degrade, draw_flaws
 
 if TYPE_CHECKING:
     from training.rendering import Renderer
@@ -37,18 +37,16 @@ class LadderConfig:
     n_shards, excerpts_per_shard : their product is the number of excerpts to train on
     n_validation_shards : besides, of pieces that training never hears
     n_versions : of each excerpt; the first has no flaw
-    n_retaken : of these, recorded a second time, elsewhere and on another piano: so much for what skill is not
     worst : greatest severity drawn; lesser ones come more often, for there people are hard to tell apart
     longest_s : versions are cut there, so that a slow one does not outweigh its siblings
     validation_share : share of the pieces that training never hears
     seed : of everything drawn
     """
 
-    n_shards: int = 25
+    n_shards: int = 17
     n_validation_shards: int = 3
     excerpts_per_shard: int = 64
     n_versions: int = 6
-    n_retaken: int = 1
     worst: float = 1.0
     longest_s: float = 34.0
     validation_share: float = 0.15
@@ -60,17 +58,16 @@ class LadderConfig:
 
 @dataclass(frozen=True)
 class Shard:
-    """Recordings of versions of some excerpts.
+    """Versions of some excerpts.
 
     Attributes
     ----------
-    frames : (sum of lengths, M) float16 features, recording after recording
-    damage : (sum of label steps, F) float16, recording after recording
-    lengths, label_lengths : (R,) frames and label steps of each recording
-    excerpt : (R,) which excerpt a recording is of
-    version : (R,) which version of its excerpt it is of; two recordings of one version are played alike
-    pieces : (R,) name of the piece
-    severity : (R,) mean realised severity
+    frames : (sum of lengths, M) float16 features, version after version
+    damage : (sum of label steps, F) float16, version after version
+    lengths, label_lengths : (V,) frames and label steps of each version
+    excerpt : (V,) which excerpt a version is of
+    pieces : (V,) name of the piece
+    severity : (V,) mean realised severity
     """
 
     frames: npt.NDArray[np.float16]
@@ -78,7 +75,6 @@ class Shard:
     lengths: npt.NDArray[np.int64]
     label_lengths: npt.NDArray[np.int64]
     excerpt: npt.NDArray[np.int64]
-    version: npt.NDArray[np.int64]
     pieces: npt.NDArray[np.str_]
     severity: npt.NDArray[np.float32]
 
@@ -150,18 +146,17 @@ def _build_shard(job: tuple[Path, tuple[Source, ...], Path, LadderConfig, tuple[
     pianos = instruments.for_training(cache)
     renderer = _renderer(config.features.sample_rate)
     rows = [
-        (index, *recording)
+        (index, *version)
         for index in range(config.excerpts_per_shard)
-        for recording in _recordings(sources, config, pianos, renderer, rng)
+        for version in _versions(sources, config, pianos, renderer, rng)
     ]
-    excerpt, version, pieces, played, damage = zip(*rows, strict=True)
+    excerpt, pieces, played, damage = zip(*rows, strict=True)
     shard = Shard(
         frames=np.concatenate(played).astype(np.float16),
         damage=np.concatenate(damage).astype(np.float16),
         lengths=np.array([len(frames) for frames in played]),
         label_lengths=np.array([len(steps) for steps in damage]),
         excerpt=np.array(excerpt),
-        version=np.array(version),
         pieces=np.array(pieces),
         severity=np.array([steps.sum(axis=1).mean() for steps in damage], np.float32),
     )
@@ -179,36 +174,28 @@ def _renderer(sample_rate: int) -> "Renderer":
     return Renderer(sample_rate)
 
 
-def _recordings(
+def _versions(
     sources: tuple[Source, ...],
     config: LadderConfig,
     pianos: tuple[Instrument, ...],
     renderer: "Renderer",
     rng: np.random.Generator,
-) -> Iterator[tuple[int, str, npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
-    """Version, piece, features and damage of each recording of one new excerpt."""
+) -> Iterator[tuple[str, npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    """Features and damage of each version of one new excerpt."""
     piece, excerpt = excerpts.draw_from(sources, config.excerpts, rng)
     steps = (np.arange(1, config.n_versions) - rng.random(config.n_versions - 1)) / (config.n_versions - 1)
-    retaken = rng.choice(config.n_versions, config.n_retaken, replace=False)
-    for index, severity in enumerate((0.0, *(config.worst * steps**1.3))):
+    for severity in (0.0, *(config.worst * steps**1.3)):
         in_manner = manner.played(excerpt, manner.draw(config.manner, rng))
         version = degrade(in_manner, draw_flaws(float(severity), rng), rng)
-        for _ in range(2 if index in retaken else 1):
-            yield index, piece, *_recorded(version, config, pianos[rng.integers(len(pianos))], renderer, rng)
-
-
-def _recorded(
-    version: Version, config: LadderConfig, piano: Instrument, renderer: "Renderer", rng: np.random.Generator
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Features and damage of a version as played on a piano and recorded somewhere."""
-    played_out = version.performance.excerpt(0.0, config.longest_s)
-    out_of_tune = rng.exponential(_OUT_OF_TUNE_CENTS) * rng.standard_normal(128)
-    sound = renderer.render(played_out, piano, tuning_cents=float(rng.normal(0, 12)), key_cents=out_of_tune)
-    sound = conditions.record(sound, config.features.sample_rate, conditions.draw(rng), rng)
-    mel = features.mel_frames([sound], config.features)
-    start, stop = segments.played_span(mel)
-    played = features.normalise(mel[start:stop], config.features)
-    return played, _aligned(version.damage, start, stop, config.features)
+        piano = pianos[rng.integers(len(pianos))]
+        played_out = version.performance.excerpt(0.0, config.longest_s)
+        out_of_tune = rng.exponential(_OUT_OF_TUNE_CENTS) * rng.standard_normal(128)
+        sound = renderer.render(played_out, piano, tuning_cents=float(rng.normal(0, 12)), key_cents=out_of_tune)
+        sound = conditions.record(sound, config.features.sample_rate, conditions.draw(rng), rng)
+        mel = features.mel_frames([sound], config.features)
+        start, stop = segments.played_span(mel)
+        played = features.normalise(mel[start:stop], config.features)
+        yield piece, played, _aligned(version.damage, start, stop, config.features)
 
 
 def _aligned(damage: npt.NDArray[np.float32], start: int, stop: int, config: FeatureConfig) -> npt.NDArray[np.float32]:

@@ -30,12 +30,12 @@ def objective(heard: Heard, batch: Batch, run: RunConfig) -> tuple[Tensor, dict[
 
     Notes
     -----
-    Snippets of a recording make one score by segmental consensus, and recordings are ranked. The bad branch is ranked
-    by its negative: it is to be highest where playing is worst. The weights of telling flaws do not matter to the rest,
+    Snippets of a version make one score by segmental consensus, and versions are ranked. The bad branch is ranked by
+    its negative: it is to be highest where playing is worst. The weights of telling flaws do not matter to the rest,
     for nothing flows back from there.
     """
     severity = run.local_share * batch.severity + (1 - run.local_share) * batch.version_severity
-    weight = pair_weights(batch, across=run.across_pieces, retaken=run.retaken)
+    weight = pair_weights(batch.excerpt, across=run.across_pieces)
     together = partial(consensus, n_snippets=run.sampling.n_snippets)
     how = run.loss
 
@@ -43,7 +43,7 @@ def objective(heard: Heard, batch: Batch, run: RunConfig) -> tuple[Tensor, dict[
         return ranking_loss(together(score), severity, weight, how, indifference=run.indifference)
 
     told = heard.flaws.float()
-    of_one_excerpt = _spread(pair_weights(batch, across=0.0, retaken=1.0), run.sampling.n_snippets)
+    of_one_excerpt = pair_weights(batch.excerpt.repeat_interleave(run.sampling.n_snippets), across=0.0)
     terms = {
         "rank": rank(heard.score),
         "flaws": flaw_loss(told, batch.damage),
@@ -79,22 +79,7 @@ def consensus(values: Tensor, *, n_snippets: int) -> Tensor:
     return values.float().view(-1, n_snippets).mean(dim=1)
 
 
-def pair_weights(batch: Batch, *, across: float, retaken: float) -> Tensor:
-    """Weight of each pair of recordings, (B, B): 0 of a recording and itself.
-
-    Parameters
-    ----------
-    batch : B recordings
-    across : of a pair of different excerpts; that of two versions of one excerpt is 1
-    retaken : of a pair of one version
-    """
-    same_excerpt = batch.excerpt[:, None] == batch.excerpt[None, :]
-    same_version = same_excerpt & (batch.version[:, None] == batch.version[None, :])
-    weight = torch.where(same_excerpt, 1.0, across)
-    return torch.where(same_version, retaken, weight).fill_diagonal_(0.0)
-
-
-def _spread(weight: Tensor, n_snippets: int) -> Tensor:
-    """Weights of pairs of snippets, (B * K, B * K), from those of pairs of recordings; 0 of a snippet and itself."""
-    of_snippets = weight.repeat_interleave(n_snippets, 0).repeat_interleave(n_snippets, 1)
-    return of_snippets.fill_diagonal_(0.0)
+def pair_weights(excerpt: Tensor, *, across: float) -> Tensor:
+    """Weight of each pair: 1 of versions of one excerpt, `across` of different ones, 0 of a version and itself."""
+    same = excerpt[:, None] == excerpt[None, :]
+    return torch.where(same, 1.0, across).fill_diagonal_(0.0)

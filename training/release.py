@@ -128,7 +128,7 @@ def _mean(networks: list[Ranker], ladder_folder: Path, features: FeatureConfig, 
         snippet_frames=cut.snippet_frames(features),
         features=features,
         n_excerpts=16,
-        n_recordings=6,
+        n_versions=6,
         seed=0,
     )
     rng = np.random.default_rng(0)

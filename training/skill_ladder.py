@@ -40,19 +40,19 @@ class Kind:
 
 
 KINDS = {
-    "tempo": Kind("tempo", 0.14),
+    "tempo": Kind("tempo", 0.15),
     "drift": Kind("tempo", 0.06),
-    "unevenness": Kind("timing", 0.12),
+    "unevenness": Kind("timing", 0.11),
     "jitter": Kind("timing", 0.05),
     "chord_spread": Kind("timing", 0.03),
     "rhythm": Kind("timing", 0.10),
     "hesitation": Kind("hesitation", 0.11),
-    "stumble": Kind("hesitation", 0.08),
+    "stumble": Kind("hesitation", 0.06),
     "wrong": Kind("notes", 0.06),
     "missed": Kind("notes", 0.03),
     "extra": Kind("notes", 0.03),
-    "loudness": Kind("dynamics", 0.05),
-    "flatness": Kind("dynamics", 0.05),
+    "loudness": Kind("dynamics", 0.06),
+    "flatness": Kind("dynamics", 0.06),
     "balance": Kind("dynamics", 0.04),
     "articulation": Kind("articulation", 0.03),
     "pedal": Kind("pedal", 0.02),
@@ -63,8 +63,6 @@ _P_KIND_PRESENT = 0.6
 LABEL_STEP_S = 0.5
 # Onsets nearer than this are one cluster: a chord, or both hands together.
 _CLUSTER_S = 0.035
-# In sixty clusters, at amount 1.
-_STUMBLES = 2.0
 # How far an event (a pause, a wrong note) is felt to colour what surrounds it.
 _EVENT_WIDTH_S = 2.0
 
@@ -215,7 +213,7 @@ class _Replay:
             now += gaps[c]
             if stumbles[c] and c > 0:
                 stumbles[c] = 0
-                now += self.rng.uniform(0.05, 0.5) if self.rng.random() < 0.65 else 0.0
+                now += self.rng.uniform(0.05, 0.5) if self.rng.random() < 0.8 else 0.0
                 self.events.append((now, "stumble", 1.0))
                 c = max(0, c - self._clusters_back())
             else:
@@ -237,7 +235,7 @@ class _Replay:
         rng = self.rng
         stumbles = np.zeros(self.n, dtype=np.int64)
         amount = self.amount("stumble")
-        count = rng.poisson(_STUMBLES * amount.mean() * np.sqrt(self.n / 60))
+        count = rng.poisson(1.5 * amount.mean() * np.sqrt(self.n / 60))
         where = amount * self.hard
         if count and where.sum() > 0:
             stumbles[rng.choice(self.n, size=count, p=where / where.sum())] = 1
@@ -334,7 +332,7 @@ class _Replay:
         if len(moved) == 0:
             return _laid_over(np.array(starts), strength[visits], rng)
         pressed = moved["value"] >= 64
-        stays = pressed if rng.random() < 0.75 else ~pressed
+        stays = pressed if rng.random() < 0.6 else ~pressed
         return moved[stays | (rng.random(len(moved)) >= strength[at])]
 
     def _moved_pedal(
@@ -379,7 +377,7 @@ class _Replay:
         counts = {
             "rhythm": 0.13 * self.n * 1.5,
             "hesitation": 3.2 * np.sqrt(self.n / 100),
-            "stumble": _STUMBLES * np.sqrt(self.n / 60),
+            "stumble": 1.5 * np.sqrt(self.n / 60),
             "wrong": 0.045 * n_notes,
             "missed": 0.035 * n_notes,
             "extra": 0.04 * n_notes,

@@ -47,16 +47,15 @@ class SamplingConfig:
 
 
 class Batch(NamedTuple):
-    """K snippets of each of B recordings of some excerpts.
+    """K snippets of each of B versions of some excerpts.
 
     Attributes
     ----------
-    snippets : (B * K, S, M), those of a recording in a row
+    snippets : (B * K, S, M), those of a version in a row
     damage : (B * K, F, L) severity of each family, 1 being a struggling learner
     severity : (B,) of all families together, in the snippets
-    version_severity : (B,) the same, in the whole recording that the snippets are of
-    excerpt : (B,) which excerpt a recording is of
-    version : (B,) which version of its excerpt; recordings of one version are played alike
+    version_severity : (B,) the same, in the whole version that the snippets are of
+    excerpt : (B,) which excerpt a version is of
     """
 
     snippets: Tensor
@@ -64,7 +63,6 @@ class Batch(NamedTuple):
     severity: Tensor
     version_severity: Tensor
     excerpt: Tensor
-    version: Tensor
 
 
 class LadderBatches(IterableDataset[Batch]):
@@ -75,7 +73,7 @@ class LadderBatches(IterableDataset[Batch]):
     shards : of the ladder
     snippet_frames : S
     features : made of the shards' log-mel frames
-    n_excerpts, n_recordings : in a batch; B is their product
+    n_excerpts, n_versions : in a batch; B is their product
     seed : of the draws
     emphasis : family -> factor of its share in the severity; 1 where none is given
     sampling : of the snippets of a version
@@ -88,7 +86,7 @@ class LadderBatches(IterableDataset[Batch]):
         snippet_frames: int,
         features: FeatureConfig,
         n_excerpts: int,
-        n_recordings: int,
+        n_versions: int,
         seed: int,
         emphasis: Mapping[str, float] | None = None,
         sampling: SamplingConfig | None = None,
@@ -98,7 +96,7 @@ class LadderBatches(IterableDataset[Batch]):
             raise ValueError(f"the shards have {n_mels} mel bands; features.n_mels is {features.n_mels}")
         self.features = features
         self.frames_per_label = LABEL_STEP_S * features.frames_per_s
-        self.n_excerpts, self.n_recordings = n_excerpts, n_recordings
+        self.n_excerpts, self.n_versions = n_excerpts, n_versions
         self.seed = seed
         self.sampling = sampling or SamplingConfig()
         self._versions = [
@@ -107,7 +105,6 @@ class LadderBatches(IterableDataset[Batch]):
         self._most_left_out = round(_MOST_LEFT_OUT_S * features.frames_per_s)
         self._emphasis = np.array([(emphasis or {}).get(family, 1.0) for family in FAMILIES], np.float32)
         self._severities = [float((damage.mean(axis=0) * self._emphasis).sum()) for _, damage in self._versions]
-        self._version = np.concatenate([shard.version[shard.lengths >= snippet_frames] for shard in shards])
         self._by_excerpt = _by_excerpt(shards, snippet_frames)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -125,17 +122,15 @@ class LadderBatches(IterableDataset[Batch]):
         n_snippets = self.sampling.n_snippets
         rows: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]] = []
         excerpt: list[int] = []
-        version: list[int] = []
         whole: list[float] = []
         for slot, chosen in enumerate(rng.choice(len(self._by_excerpt), self.n_excerpts, replace=False)):
-            recordings = self._by_excerpt[chosen]
+            versions = self._by_excerpt[chosen]
             places = self.sampling.places(rng.random(n_snippets))
             left_out = int(rng.integers(self._most_left_out))
-            for recording in rng.choice(recordings, self.n_recordings, replace=len(recordings) < self.n_recordings):
-                rows += [self._cut(recording, place, left_out) for place in places]
+            for version in rng.choice(versions, self.n_versions, replace=len(versions) < self.n_versions):
+                rows += [self._cut(version, place, left_out) for place in places]
                 excerpt.append(slot)
-                version.append(self._version[recording])
-                whole.append(self._severities[recording])
+                whole.append(self._severities[version])
         damage = np.stack([row[1] for row in rows]).astype(np.float32)  # (B K, L, F)
         return Batch(
             as_features(torch.from_numpy(np.stack([row[0] for row in rows]).astype(np.float32)), self.features),
@@ -143,14 +138,13 @@ class LadderBatches(IterableDataset[Batch]):
             torch.from_numpy((damage * self._emphasis).sum(axis=2).mean(axis=1).reshape(-1, n_snippets).mean(axis=1)),
             torch.tensor(whole),
             torch.tensor(excerpt),
-            torch.tensor(version),
         )
 
     def _cut(
-        self, recording: int, place: float, left_out: int
+        self, version: int, place: float, left_out: int
     ) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]:
-        """A snippet of a recording, whose last `left_out` frames are not heard, and its damage."""
-        frames, damage = self._versions[recording]
+        """A snippet of a version, whose last `left_out` frames are not heard, and its damage."""
+        frames, damage = self._versions[version]
         start = round(place * max(0, len(frames) - left_out - self.snippet_frames))
         n_labels = round(self.snippet_frames / self.frames_per_label)
         first = min(round(start / self.frames_per_label), max(0, len(damage) - n_labels))

@@ -82,7 +82,7 @@ def test_cross_validation_tells_models_length_and_people_side_by_side(
 ) -> None:
     config = tmp_path / "scratch.yaml"
     config.write_text(
-        "name: scratch\nsegments: {snippet_s: 2.0, hop_s: 2.0}\nnetwork: {base: tiny}\nn_excerpts: 2\nn_recordings: 3\n"
+        "name: scratch\nsegments: {snippet_s: 2.0, hop_s: 2.0}\nnetwork: {base: tiny}\nn_excerpts: 2\nn_versions: 3\n"
     )
     out = place / "model" / "results" / "cv.json"
     arguments = step(

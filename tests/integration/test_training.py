@@ -16,7 +16,7 @@ from conftest import ROOT, need
 from made_performance import etude
 from pkai import artifact
 from pkai.scorer import Judge
-from training import evaluate, instruments, ladder, rated, snippets
+from training import evaluate, instruments, ladder, rated
 from training import fit as fitting
 from training.config import RunConfig
 from training.excerpts import ExcerptConfig, Source
@@ -39,7 +39,7 @@ LADDER = LadderConfig(
 RUN = RunConfig(
     n_steps=6,
     n_excerpts=2,
-    n_recordings=2,
+    n_versions=2,
     validate_every=2,
     validation_batches=1,
     network=NetworkConfig(channels=(4, 4, 4, 4, 4), hidden=8),
@@ -80,30 +80,16 @@ def test_the_ladder_is_built_once_and_read_whole(ladder_folder: Path) -> None:
     assert len(ladder.read(ladder_folder, "train")) == LADDER.n_shards
     for part in ("train", "validation"):
         for shard in ladder.read(ladder_folder, part):
-            n_recordings = LADDER.excerpts_per_shard * (LADDER.n_versions + LADDER.n_retaken)
-            assert len(shard.lengths) == len(shard.label_lengths) == len(shard.severity) == n_recordings
+            n_versions = LADDER.excerpts_per_shard * LADDER.n_versions
+            assert len(shard.lengths) == len(shard.label_lengths) == len(shard.severity) == n_versions
             assert shard.frames.shape == (shard.lengths.sum(), LADDER.features.n_features)
             assert shard.damage.shape == (shard.label_lengths.sum(), len(FAMILIES))
             assert np.isfinite(shard.frames).all() and np.isfinite(shard.damage).all()
-            assert shard.excerpt.tolist() == [0, 0, 0, 1, 1, 1]
-            assert {tuple(of_one) for of_one in shard.version.reshape(2, 3).tolist()} <= {(0, 0, 1), (0, 1, 1)}
-            flawless = shard.version == 0
-            np.testing.assert_array_equal(shard.severity[flawless], 0.0)
-            assert shard.severity[~flawless].min() > 0
+            assert shard.excerpt.tolist() == [0, 0, 1, 1]
+            np.testing.assert_array_equal(shard.severity[::2], 0.0)  # the first of each excerpt has no flaw
+            assert shard.severity[1::2].min() > 0
             pieces = set(shard.pieces.tolist())
             assert {ladder.is_validation(piece, LADDER.validation_share) for piece in pieces} == {part == "validation"}
-
-
-def test_a_version_recorded_twice_is_played_alike_and_sounds_different(ladder_folder: Path) -> None:
-    for shard in ladder.read(ladder_folder, "train"):
-        heard = list(snippets.versions(shard))
-        for first, second in itertools.pairwise(range(len(heard))):
-            if (shard.excerpt[first], shard.version[first]) != (shard.excerpt[second], shard.version[second]):
-                continue
-            (one, damage), (other, again) = heard[first], heard[second]
-            n_frames, n_steps = min(len(one), len(other)), min(len(damage), len(again))
-            np.testing.assert_allclose(damage[:n_steps].mean(axis=0), again[:n_steps].mean(axis=0), atol=0.05)
-            assert np.abs(one[:n_frames] - other[:n_frames]).mean() > 0.05
 
 
 def test_a_ladder_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 BASE = RunConfig(
     n_excerpts=2,
-    n_recordings=3,
+    n_versions=3,
     validation_batches=1,
     precision="32-true",
     segments=SegmentConfig(snippet_s=1.0, hop_s=0.5),
@@ -92,7 +92,7 @@ def test_a_study_that_was_cut_off_goes_on_and_ends_with_settings_to_fit(
 def test_the_command_prints_the_best_settings(shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "tiny.yaml"
     config.write_text(
-        "precision: 32-true\nn_excerpts: 2\nn_recordings: 3\nvalidation_batches: 1\n"
+        "precision: 32-true\nn_excerpts: 2\nn_versions: 3\nvalidation_batches: 1\n"
         "segments: {snippet_s: 1.0, hop_s: 0.5}\nnetwork: {base: tiny}\n"
     )
     arguments = ["--config", config, "--ladder", shards, "--out", tmp_path / "out", "--trials", "1", "--steps", "2"]

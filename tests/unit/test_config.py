@@ -100,7 +100,7 @@ def test_a_value_of_another_type_is_refused_with_the_one_it_must_be(asked: dict[
     ("asked", "message"),
     [
         ({"n_steps": 0}, "n_steps is 0; it must be 1 or more"),
-        ({"n_recordings": 1}, "n_recordings is 1; it must be 2 or more"),
+        ({"n_versions": 1}, "n_versions is 1; it must be 2 or more"),
         ({"learning_rate": 0}, "learning_rate is 0.0; it must be greater than 0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan; it must be greater than 0"),
         ({"local_share": 1.2}, "local_share is 1.2; it must be in 0..1"),

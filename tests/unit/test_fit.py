@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::Deprecat
 RUN = RunConfig(
     n_steps=4,
     n_excerpts=2,
-    n_recordings=3,
+    n_versions=3,
     validate_every=2,
     validation_batches=1,
     precision="32-true",
@@ -186,7 +186,7 @@ def test_the_command_prints_the_best_checkpoint(
     shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = tmp_path / "run.yaml"
-    settings = "n_excerpts: 2\nn_recordings: 2\nsegments: {snippet_s: 1.0, hop_s: 1.0}\nnetwork: {base: tiny}\n"
+    settings = "n_excerpts: 2\nn_versions: 2\nsegments: {snippet_s: 1.0, hop_s: 1.0}\nnetwork: {base: tiny}\n"
     config.write_text(f"n_steps: 1\nvalidate_every: 1\nvalidation_batches: 1\n{settings}", encoding="utf-8")
     out = tmp_path / "out"
     assert main(["fit", "--config", str(config), "--ladder", str(shards), "--out", str(out), "--seed", "3"]) == 0

@@ -80,7 +80,7 @@ def test_the_same_seed_learns_the_same_from_recordings_it_may_hear(rng: np.rando
 
 
 def test_a_batch_is_of_the_training_side_with_severities_that_fall_with_the_rating(rng: np.random.Generator) -> None:
-    run = dataclasses.replace(TINY, n_excerpts=2, n_recordings=3)
+    run = dataclasses.replace(TINY, n_excerpts=2, n_versions=3)
     batch = from_scratch._batch(run, recordings(rng), PEOPLE, np.arange(8), rng)
     assert batch.snippets.shape == (5 * 2, 25, 96)  # three of the first piece, both of the second, two snippets each
     assert sorted(np.bincount(batch.excerpt.numpy())) == [2, 3]

@@ -1,7 +1,5 @@
 """A network scores each snippet for itself, tells where it listened and what was wrong, and can learn an order."""
 
-import math
-
 import pytest
 import torch
 from torch import Tensor
@@ -10,7 +8,7 @@ from training import networks
 from training.config import RunConfig
 from training.losses import LossConfig
 from training.networks import NetworkConfig
-from training.objective import objective, pair_weights
+from training.objective import objective
 from training.ranker import AUDIBLE_FLOOR, Ranker
 from training.skill_ladder import FAMILIES
 from training.snippets import Batch
@@ -64,7 +62,7 @@ def batch(severity: Tensor) -> Batch:
     """Versions of one excerpt, each damaged evenly in all families."""
     n = len(severity)
     damage = (severity / len(FAMILIES))[:, None, None].expand(n, len(FAMILIES), 4)
-    return Batch(snippets(n), damage, severity, severity, torch.zeros(n), torch.arange(n))
+    return Batch(snippets(n), damage, severity, severity, torch.zeros(n))
 
 
 def test_there_is_one_score_for_each_snippet_and_attention_adds_up_to_one(network: Ranker) -> None:
@@ -185,18 +183,3 @@ def test_scores_of_a_recordings_snippets_are_ranked_by_their_mean() -> None:
     _, terms = objective(heard, several, run)
     better, worse = heard.score[:3].mean(), heard.score[3:].mean()
     torch.testing.assert_close(terms["rank"], torch.nn.functional.softplus(worse - better))
-
-
-def test_pairs_count_by_what_they_have_in_common() -> None:
-    given = batch(torch.zeros(4))._replace(excerpt=torch.tensor([0, 0, 0, 1]), version=torch.tensor([0, 0, 1, 0]))
-    wanted = [[0.0, 4.0, 1.0, 0.1], [4.0, 0.0, 1.0, 0.1], [1.0, 1.0, 0.0, 0.1], [0.1, 0.1, 0.1, 0.0]]
-    torch.testing.assert_close(pair_weights(given, across=0.1, retaken=4.0), torch.tensor(wanted))
-
-
-def test_recordings_of_one_version_are_pulled_together() -> None:
-    given = batch(torch.zeros(2))._replace(version=torch.tensor([0, 0]))
-    for scores, cost in (([1.0, 1.0], 0.0), ([1.0, -1.0], 0.4)):
-        heard = fresh("pdr").hear(given.snippets)._replace(score=torch.tensor(scores))
-        _, terms = objective(heard, given, RunConfig())
-        excess = terms["rank"].item() - math.log(2)
-        assert excess == pytest.approx(cost, abs=0.05)

@@ -45,7 +45,6 @@ def shard(rng: np.random.Generator) -> Shard:
     return Shard(
         frames=rng.normal(size=(3000, 96)).astype(np.float16), damage=np.zeros((120, len(FAMILIES)), np.float16),
         lengths=lengths, label_lengths=np.full(6, 20), excerpt=np.array([0, 0, 0, 1, 1, 1]),
-        version=np.tile([0, 1, 2], 2),
         pieces=np.array(["a"] * 6), severity=np.linspace(0, 1, 6, dtype=np.float32),
     )  # fmt: skip
 

@@ -27,7 +27,6 @@ def shard(lengths: list[int], excerpt: list[int], *, first: int = 0) -> Shard:
         lengths=np.array(lengths),
         label_lengths=np.array(label_lengths),
         excerpt=np.array(excerpt),
-        version=np.arange(len(lengths)),
         pieces=np.array(["a"] * len(lengths)),
         severity=np.arange(first, first + len(lengths)).astype(np.float32) / np.float32(10),
     )
@@ -40,14 +39,14 @@ COMPARABLE = [{0, 1}, {4, 5}, {6, 7}]
 
 
 def batches(
-    seed: int = 0, *, n_excerpts: int = 3, n_recordings: int = 2, emphasis: dict[str, float] | None = None
+    seed: int = 0, *, n_excerpts: int = 3, n_versions: int = 2, emphasis: dict[str, float] | None = None
 ) -> LadderBatches:
     return LadderBatches(
         SHARDS,
         snippet_frames=SNIPPET,
         features=FEATURES,
         n_excerpts=n_excerpts,
-        n_recordings=n_recordings,
+        n_versions=n_versions,
         seed=seed,
         emphasis=emphasis,
     )
@@ -129,7 +128,7 @@ def test_the_same_seed_draws_the_same_batches_each_time_it_is_asked() -> None:
 
 
 def test_more_versions_than_there_are_come_twice() -> None:
-    batch = batches(n_recordings=5).draw(np.random.default_rng(0))
+    batch = batches(n_versions=5).draw(np.random.default_rng(0))
     assert batch.snippets.shape[0] == 15
 
 
@@ -141,7 +140,7 @@ def test_more_excerpts_than_there_are_is_refused() -> None:
 def several(kind: str, seed: int) -> Batch:
     sampling = SamplingConfig(kind=kind, n_snippets=3)  # type: ignore[arg-type]
     source = LadderBatches(
-        SHARDS, snippet_frames=SNIPPET, features=FEATURES, n_excerpts=3, n_recordings=2, seed=0, sampling=sampling
+        SHARDS, snippet_frames=SNIPPET, features=FEATURES, n_excerpts=3, n_versions=2, seed=0, sampling=sampling
     )
     return source.draw(np.random.default_rng(seed))
 
@@ -186,11 +185,11 @@ def test_no_snippet_of_a_version_is_refused() -> None:
 
 def test_cepstra_are_those_of_the_frames() -> None:
     config = FeatureConfig(kind="mfcc", n_mels=2, n_mfcc=1)
-    source = LadderBatches(SHARDS, snippet_frames=SNIPPET, features=config, n_excerpts=3, n_recordings=2, seed=0)
+    source = LadderBatches(SHARDS, snippet_frames=SNIPPET, features=config, n_excerpts=3, n_versions=2, seed=0)
     found, frames = source.draw(np.random.default_rng(0)).snippets, draw(0).snippets
     torch.testing.assert_close(found, frames.sum(dim=2, keepdim=True) / 2**0.5)
 
 
 def test_shards_with_other_mel_bands_are_refused() -> None:
     with pytest.raises(ValueError, match=r"the shards have 2 mel bands; features\.n_mels is 96"):
-        LadderBatches(SHARDS, snippet_frames=SNIPPET, features=FeatureConfig(), n_excerpts=3, n_recordings=2, seed=0)
+        LadderBatches(SHARDS, snippet_frames=SNIPPET, features=FeatureConfig(), n_excerpts=3, n_versions=2, seed=0)
