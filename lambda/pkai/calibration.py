@@ -115,4 +115,7 @@ def p_better(
     """
     log_odds, band = np.clip(gaps / scale, -60, 60), min(tie_band / scale, 60)
     # One over the chance of winning is 1 + e^(band - log odds), of losing 1 + e^(band + log odds).
-    return 1 / (1 + np.exp(np.logaddexp(0, band - log_odds) - np.logaddexp(0, band + log_odds)))
+    chance: npt.NDArray[np.float64] | np.float64 = 1 / (
+        1 + np.exp(np.logaddexp(0, band - log_odds) - np.logaddexp(0, band + log_odds))
+    )
+    return chance

@@ -75,8 +75,8 @@ def test_equalised_tempi_are_equal_whoever_waits_longer_to_begin(
     monkeypatch.setattr(playback, "_renderer", lambda: renderer)
     monkeypatch.setattr(playback, "instrument_named", lambda cache, name: None)
     equalised = playback.setting_named("tempo-equalised")
-    for each, span_s in zip(rated, playback.spans_to_play_s(tuple(rated), equalised), strict=True):
-        playback.play(each, equalised, tmp_path, span_s)
+    for each, to_play_s in zip(rated, playback.spans_to_play_s(tuple(rated), equalised), strict=True):
+        playback.play(each, equalised, tmp_path, to_play_s)
     for performance in renderer.given:
         np.testing.assert_allclose(performance.notes["onset_s"], [0.0, 12.5, 25.0], atol=2e-3)
 
