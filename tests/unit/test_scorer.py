@@ -52,15 +52,17 @@ def assessment(judge: Judge) -> Assessment:
     return judge.assess(recording(playing(31.3)))
 
 
-def test_the_score_is_the_mean_over_all_played_frames(judge: Judge) -> None:
+def test_the_score_is_a_soft_minimum_in_which_every_played_frame_counts_once(judge: Judge) -> None:
     hearing = judge.hear(recording(playing(8.5)))
-    k, s = len(hearing.starts), hearing.snippet_frames
-    total, count = np.zeros(len(hearing.features)), np.zeros(len(hearing.features))
-    for start in hearing.starts:
-        total[start : start + s] += hearing.features[start : start + s].mean()
+    n, k, s = len(hearing.features), len(hearing.starts), hearing.snippet_frames
+    score = np.array([hearing.features[start : start + s].mean() for start in hearing.starts])
+    counted, count = np.zeros(n), np.zeros(n)
+    for start, each in zip(hearing.starts, score, strict=True):
+        counted[start : start + s] += np.exp(-each)
         count[start : start + s] += 1
     assert k > 1
-    assert hearing.score == pytest.approx(float((total / count).mean()), abs=1e-5)
+    assert judge.manifest.segments.temperature == 1.0
+    assert hearing.score == pytest.approx(-float(np.log((counted / count).mean())), abs=1e-5)
 
 
 @pytest.mark.parametrize("snippets_per_run", [1, 2, 3, 64])
