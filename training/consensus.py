@@ -3,7 +3,6 @@
 A recording's score is the segmental consensus of the service.
 """
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +46,7 @@ class Scorer:
         batches = np.array_split(starts, -(-len(starts) // SNIPPETS_AT_ONCE))
         found = [self.snippet_scores(np.ascontiguousarray(segments.cut(features, part, frames))) for part in batches]
         share = consensus.shares(starts, frames, len(features))
-        return consensus.score(np.concatenate(found), share, temperature=self.cut.temperature)
+        return consensus.score(np.concatenate(found), share, moments=self.cut.moments)
 
 
 def dense_starts(n_frames: int, features: FeatureConfig, cut: SegmentConfig) -> Starts:
@@ -79,10 +78,10 @@ def seeds_of_model(folder: Path) -> list[Scorer]:
         Scorer(
             name=f"{manifest.name} {manifest.version}, network {index}",
             features=manifest.features,
-            cut=dataclasses.replace(manifest.segments, temperature=manifest.segments.temperature * spread),
+            cut=manifest.segments,
             snippet_scores=of_network(network),
         )
-        for index, (network, spread) in enumerate(zip(mean.networks, mean.spreads, strict=True))
+        for index, network in enumerate(mean.networks)
     ]
 
 

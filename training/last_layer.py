@@ -157,9 +157,8 @@ def _received(
             scores.append(network(torch.from_numpy(np.ascontiguousarray(snippets)))[0].numpy())
         inputs.append(torch.cat(passing, dim=1).numpy().astype(np.float64))
     found = np.concatenate(scores).astype(np.float64)
-    counted = consensus.weights(found, share, temperature=cut.temperature)
-    whole = consensus.score(found, share, temperature=cut.temperature)
-    return whole, counted @ np.concatenate(inputs)
+    counted = consensus.weights(found, share, moments=cut.moments)
+    return float(found @ counted), counted @ np.concatenate(inputs)
 
 
 def _inner(people: People, train: Indices, seed: int) -> Iterator[tuple[Indices, Indices]]:

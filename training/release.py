@@ -59,10 +59,8 @@ def release(
     """
     loaded = [load_network(checkpoint) for checkpoint in checkpoints]
     run = loaded[0][1]
-    features = run.features
-    network = _mean([network for network, _ in loaded], ladder_folder, features, run.segments)
-    # The consensus has the unit of the score, and that is now what the networks spread on average.
-    cut = dataclasses.replace(run.segments, temperature=run.segments.temperature / float(np.mean(network.spreads)))
+    features, cut = run.features, run.segments
+    network = _mean([network for network, _ in loaded], ladder_folder, features, cut)
     graph = export.to_onnx(network, features, cut)
     explanation = grad_cam.to_onnx(network, graph, features, cut)
 

@@ -24,7 +24,7 @@ class Hearing:
     frames_per_s : of `features`
     starts : (K,) first frame of each snippet
     snippet_frames : frames in a snippet
-    temperature : of the consensus over snippets
+    moments : of the consensus over snippets
     edges : (N + 1,) frames where the stretches of the timeline begin and end
     snippet_scores : (K,)
     local_score, local_attention : (T,) mean over the snippets that cover a frame; attention has mean 1
@@ -38,7 +38,7 @@ class Hearing:
     frames_per_s: float
     starts: Starts
     snippet_frames: int
-    temperature: float
+    moments: int
     edges: npt.NDArray[np.int64]
     snippet_scores: Floats
     local_score: Floats
@@ -51,7 +51,7 @@ class Hearing:
     def score(self) -> float:
         """Segmental consensus."""
         share = consensus.shares(self.starts, self.snippet_frames, len(self.features))
-        return consensus.score(self.snippet_scores, share, temperature=self.temperature)
+        return consensus.score(self.snippet_scores, share, moments=self.moments)
 
     def on_timeline(self, local: Floats) -> Floats:
         """Mean of a value per frame over each stretch of the timeline: (..., T) -> (..., N)."""

@@ -188,7 +188,7 @@ class Judge:
             frames_per_s=self.manifest.features.frames_per_s,
             starts=starts,
             snippet_frames=snippet_frames,
-            temperature=self.manifest.segments.temperature,
+            moments=self.manifest.segments.moments,
             edges=hearing.timeline_edges(len(played), hop_frames),
             snippet_scores=scores,
             local_score=hearing.mean_over_snippets(local_score, starts, len(played)),

@@ -29,16 +29,16 @@ class SegmentConfig:
     snippet_s : seconds; 8 s hear rhythm and hesitation better than 4 s do
     hop_s : seconds between the starts of neighbouring snippets, at most; half a snippet lets every
         frame be heard twice and gives the timeline its step
-    temperature : of the consensus over snippets, in units of the score; the lower, the more weak moments count
+    moments : of the weakest of how many moments, drawn at random, a recording's score is the mean
     """
 
     snippet_s: float = 8.0
     hop_s: float = 4.0
-    temperature: float = 1.0
+    moments: int = 3
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise ValueError(f"temperature is {self.temperature}; it must be above 0")
+        if self.moments < 1:
+            raise ValueError(f"moments is {self.moments}; it must be 1 or more")
         if not 0 < self.hop_s <= self.snippet_s:
             raise ValueError(f"hop_s is {self.hop_s}; it must lie in 0..snippet_s={self.snippet_s}")
 

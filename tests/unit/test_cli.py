@@ -129,7 +129,7 @@ def test_a_model_that_is_not_there_is_our_fault(
     recordings: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["score", "--model-dir", str(tmp_path), str(recordings[0])]) == 1
-    assert capsys.readouterr().err == f"pkai: model folder {tmp_path / 'pdr'} lacks manifest.json\n"
+    assert capsys.readouterr().err == f"pkai: model folder {tmp_path / 'apr'} lacks manifest.json\n"
 
 
 def test_a_wrong_setting_is_told_by_its_name(

@@ -64,7 +64,7 @@ def told(*over_time: float, family: str = "hesitation") -> Finding:
             channels=1,
         ),
         features=np.zeros((n_frames, 1), np.float32), frames_per_s=50, starts=np.zeros(1, np.int64), snippet_frames=400,
-        temperature=1.0, edges=hearing.timeline_edges(n_frames, POINT_FRAMES), snippet_scores=np.zeros(1),
+        moments=3, edges=hearing.timeline_edges(n_frames, POINT_FRAMES), snippet_scores=np.zeros(1),
         local_score=np.zeros(n_frames), local_attention=np.ones(n_frames), local_flaws=local, damaged_packets=0,
     )  # fmt: skip
     manifest = Manifest(

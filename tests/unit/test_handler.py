@@ -79,7 +79,7 @@ def test_an_empty_event_is_told_what_to_send() -> None:
 
 def test_an_unknown_model_is_told_with_those_there_are(recording: dict[str, Any]) -> None:
     answer = service.invoke({"audio": recording, "model": "../pdr"})
-    assert answer["error"]["message"] == "unknown model '../pdr'; there are: pdr"
+    assert answer["error"]["message"] == "unknown model '../pdr'; there are: apr, pdr"
 
 
 def test_a_body_over_the_limit_has_its_own_code() -> None:

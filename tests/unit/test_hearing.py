@@ -20,7 +20,7 @@ def made(*, n_frames: int, hop_frames: int = 4, snippet_frames: int = 8) -> Hear
             channels=1,
         ),
         features=np.zeros((n_frames, 1), np.float32), frames_per_s=10, starts=starts, snippet_frames=snippet_frames,
-        temperature=1.0,
+        moments=3,
         edges=hearing.timeline_edges(n_frames, hop_frames), snippet_scores=numbers,
         local_score=np.zeros(n_frames), local_attention=np.ones(n_frames),
         local_flaws=hearing.mean_over_snippets(flaws, starts, n_frames), damaged_packets=0,

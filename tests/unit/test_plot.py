@@ -131,7 +131,7 @@ def test_a_long_recording_is_drawn_in_no_more_columns_than_a_print_shows_and_no_
     assessment = made_assessment.assessment(comparisons=())
     hearing = Hearing(
         recording=assessment.recording, features=frames, frames_per_s=50, starts=np.zeros(1, np.int64),
-        snippet_frames=400, temperature=1.0, edges=np.array([0, 60_001]), snippet_scores=np.zeros(1),
+        snippet_frames=400, moments=3, edges=np.array([0, 60_001]), snippet_scores=np.zeros(1),
         local_score=np.zeros(60_001),
         local_attention=np.ones(60_001), local_flaws=np.zeros((0, 60_001)), damaged_packets=0,
     )  # fmt: skip

@@ -214,3 +214,8 @@ def test_a_hop_that_would_leave_gaps_is_refused(snippet_s: float, hop_s: float) 
 
 def test_a_snippet_is_counted_in_frames_of_its_front_end() -> None:
     assert SegmentConfig(snippet_s=8.0).snippet_frames(CONFIG) == 400
+
+
+def test_a_score_of_no_moment_is_refused() -> None:
+    with pytest.raises(ValueError, match="moments is 0; it must be 1 or more"):
+        SegmentConfig(moments=0)

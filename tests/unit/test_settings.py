@@ -8,7 +8,7 @@ from pkai.settings import DEFAULT_MODEL_ROOT, Settings
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
-    assert Settings.from_env({}) == Settings(model_root=DEFAULT_MODEL_ROOT, model="pdr", buckets=(), n_threads=0)
+    assert Settings.from_env({}) == Settings(model_root=DEFAULT_MODEL_ROOT, model="apr", buckets=(), n_threads=0)
 
 
 def test_the_default_model_folder_is_the_one_of_the_checkout() -> None:
