@@ -36,8 +36,11 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture(scope="session")
 def model_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder with the tiny model as "pdr" and three references."""
-    return tiny_model.write(tmp_path_factory.mktemp("model"))
+    """A model folder with the tiny model as "pdr" and as "apr", and three references."""
+    root = tmp_path_factory.mktemp("model")
+    for name in ("pdr", "apr"):
+        tiny_model.write(root, name=name)
+    return root
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +54,10 @@ def shared_data() -> Path:
 def short_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that judges half a second."""
     segments = SegmentConfig(snippet_s=0.5, hop_s=0.25)
-    return tiny_model.write(tmp_path_factory.mktemp("short"), segments=segments)
+    root = tmp_path_factory.mktemp("short")
+    for name in ("pdr", "apr"):
+        tiny_model.write(root, name=name, segments=segments)
+    return root
 
 
 @pytest.fixture(scope="module")

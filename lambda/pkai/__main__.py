@@ -126,7 +126,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", choices=("pdr", "apr"), help="the network that judges (default: PKAI_MODEL or pdr)")
+    parser.add_argument("--model", choices=("pdr", "apr"), help="the network that judges (default: PKAI_MODEL or apr)")
     _add_model_dir(parser)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 # Beside `lambda/` in a checkout; the image and an installed package say where theirs is with PKAI_MODEL_DIR.
 DEFAULT_MODEL_ROOT = Path(__file__).resolve().parents[2] / "model"
-DEFAULT_MODEL = "pdr"
+DEFAULT_MODEL = "apr"
 # What Lambda calls one: it shows two cores even to a function that has a share of one.
 MEMORY_MB_PER_VCPU = 1769
 
@@ -48,7 +48,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not _MODEL_NAME.fullmatch(self.model):
-            raise ValueError(f"PKAI_MODEL is {self.model!r}; it must be the name of a model folder, such as pdr")
+            raise ValueError(f"PKAI_MODEL is {self.model!r}; it must be the name of a model folder, such as apr")
         for bucket in self.buckets:
             if not _BUCKET_NAME.fullmatch(bucket):
                 raise ValueError(f"PKAI_BUCKETS holds {bucket!r}; it must be names of S3 buckets, separated by commas")
