@@ -47,8 +47,8 @@ emulate: dev-venv ## answer as AWS Lambda does, on http://localhost:$(PORT) (POR
 	@"$(DEV_VENV)/bin/python" tests/container/emulator.py --port $(PORT)
 
 .PHONY: benchmark
-benchmark: dev-venv ## speed and memory, as ratios to the reference design
-	@"$(DEV_VENV)/bin/python" -m benchmarks.run
+benchmark: dev-venv ## speed, memory and size, beside the reference design, into the documents
+	@"$(DEV_VENV)/bin/python" -m benchmarks.run && "$(DEV_VENV)/bin/python" -m benchmarks.publish
 
 .PHONY: page
 page: ## build the page anew from page/ into lambda/page; needs node and npm

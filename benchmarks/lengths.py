@@ -1,73 +1,66 @@
-"""`python -m benchmarks.lengths`: latency, memory and price of one assessment by the length of the recording.
+"""Latency and memory of a warm process by the length of the recording, and what Lambda bills for it.
 
-The price is AWS Lambda's for arm64, an input: what is billed is the memory that is set times the time that it takes.
-One thread, as the memory that is set buys one vCPU. Time is the process's CPU time: beside other programs the wall
-clock tells of them.
+P-KAI runs on one thread, as the memory that is set buys one vCPU; the reference design, beside it in turn, on every
+core. Ours is measured in CPU time as well: beside other programs the wall clock tells of them. The reference design
+needs a minute and a half for 20 minutes of music, so it is asked up to 3 minutes repeatedly, and once about 10.
 """
 
-import argparse
 import json
-import os
-import sys
-import tempfile
+import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import run_python
+from benchmarks.price import usd_per_1000
+from benchmarks.processes import ONE_THREAD, run_python
+from benchmarks.records import Measured
+from benchmarks.spread import length
 
-LENGTHS_S = (10, 30, 180, 600, 1200)
-MEMORY_MB = 1769  # one whole vCPU
-# US East, read 2026-11.
-USD_PER_GB_S = 0.0000133334
-USD_PER_REQUEST = 0.20 / 1e6
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """One length: seconds of the recording and of a warm assessment, and the process's peak in 10^6 bytes."""
-
-    length_s: float
-    warm_s: float
-    peak_mb: float
-
-    def usd_per_1000(self, *, usd_per_gb_s: float, usd_per_request: float) -> float:
-        """What Lambda bills for a thousand of them, in US dollars."""
-        return 1000 * (self.warm_s * MEMORY_MB / 1024 * usd_per_gb_s + usd_per_request)
+LENGTHS_S = (10.0, 30.0, 180.0, 600.0, 1200.0)
+# How often the reference design hears each length in its process; the first time is cold.
+REFERENCE_REPEATS = {10.0: 4, 30.0: 4, 180.0: 3, 600.0: 1}
+REPEATS = 5
 
 
-def measure(folder: Path, length_s: float) -> Measured:
-    """Make a recording of that length, and assess it in a process of its own."""
+def measure(folder: Path, lengths_s: tuple[float, ...] = LENGTHS_S) -> Measured:
+    """Make a recording of each length in `folder`, and let both sides hear it, each in a process of its own."""
+    return {"rows": [_measured(folder, length_s) for length_s in lengths_s]}
+
+
+def table(recorded: Measured) -> Iterator[str]:
+    """Lines of a Markdown table."""
+    yield "| recording | warm | a minute of it | reference | ratio | peak memory | reference | 1,000 of them |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for row in recorded["rows"]:
+        cpu_s, reference = row["ours"]["cpu_s"], row["reference"]
+        theirs, ratio, their_mb = "", "", ""
+        if reference:
+            theirs, ratio = f"{reference['wall_s']:.1f} s", f"**{reference['wall_s'] / row['ours']['wall_s']:.0f} ×**"
+            their_mb = f"{reference['peak_mb']:.0f} MB"
+        yield (
+            f"| {length(row['length_s'])} | {cpu_s:.2f} s | {cpu_s * 60 / row['length_s']:.2f} s | {theirs} | {ratio} "
+            f"| {row['ours']['peak_mb']:.0f} MB | {their_mb} | ${usd_per_1000(cpu_s):.4f} |"
+        )
+
+
+def _measured(folder: Path, length_s: float) -> Measured:
     recording = folder / f"{length_s:g}.mp3"
     run_python("-m", "benchmarks.recordings", str(recording), str(length_s))
-    run = run_python("-m", "benchmarks.warm", str(recording), "--repeat", "3")
-    seconds: list[float] = json.loads(run.answer)["cpu_seconds"]
-    return Measured(length_s=length_s, warm_s=min(seconds[1:]), peak_mb=run.peak_mb)
+    ours = run_python("-m", "benchmarks.warm", str(recording), "--repeat", str(REPEATS), environment=ONE_THREAD)
+    told = json.loads(ours.answer)
+    return {
+        "length_s": length_s,
+        "ours": {
+            "wall_s": statistics.median(told["seconds"][1:]),
+            "cpu_s": statistics.median(told["cpu_seconds"][1:]),
+            "peak_mb": ours.peak_mb,
+        },
+        "reference": _reference(recording, REFERENCE_REPEATS.get(length_s, 0)),
+    }
 
 
-def table(measured: list[Measured], *, usd_per_gb_s: float, usd_per_request: float) -> Iterator[str]:
-    """Lines of a Markdown table."""
-    yield "| recording | warm | per minute of it | peak memory | 1,000 of them |"
-    yield "|---|---|---|---|---|"
-    for one in measured:
-        length = f"{one.length_s / 60:g} min" if one.length_s >= 60 else f"{one.length_s:g} s"
-        usd = one.usd_per_1000(usd_per_gb_s=usd_per_gb_s, usd_per_request=usd_per_request)
-        per_minute = one.warm_s * 60 / one.length_s
-        yield f"| {length} | {one.warm_s:.2f} s | {per_minute:.2f} s | {one.peak_mb:.0f} MB | ${usd:.4f} |"
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Measure each length and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.lengths", description="latency, memory and price")
-    parser.add_argument("--usd-per-gb-s", type=float, default=USD_PER_GB_S, help="default: %(default)s")
-    parser.add_argument("--usd-per-request", type=float, default=USD_PER_REQUEST, help="default: %(default)s")
-    args = parser.parse_args(argv)
-    os.environ["PKAI_THREADS"] = "1"
-    with tempfile.TemporaryDirectory(prefix="pkai-benchmark-") as name:
-        measured = [measure(Path(name), length_s) for length_s in LENGTHS_S]
-    print("\n".join(table(measured, usd_per_gb_s=args.usd_per_gb_s, usd_per_request=args.usd_per_request)))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _reference(recording: Path, repeat: int) -> Measured | None:
+    if not repeat:
+        return None
+    run = run_python("-m", "benchmarks.reference_design", str(recording), "--repeat", str(repeat))
+    seconds: list[float] = json.loads(run.answer)["seconds"]
+    return {"wall_s": statistics.median(seconds[1:] or seconds), "peak_mb": run.peak_mb}

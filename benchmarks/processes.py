@@ -1,14 +1,18 @@
-"""Start a program afresh and measure it from outside: time to its first answer, peak memory."""
+"""Start a program afresh, on some cores or all, and measure from outside: time to its first answer, peak memory."""
 
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
 ROOT = Path(__file__).resolve().parent.parent
+# Of numpy's products and torch's: as few as there are cores.
+ONE_THREAD = {"PKAI_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +31,13 @@ class Run:
     peak_mb: float
 
 
-def run_python(*arguments: str) -> Run:
+def run_python(*arguments: str, environment: Mapping[str, str] | None = None) -> Run:
     """Run this Python interpreter in a new process at the root of the project.
+
+    Parameters
+    ----------
+    arguments : of the interpreter
+    environment : added to this process's own
 
     Linux counts what the calling process holds into the peak of the new one, so the caller should hold little.
 
@@ -37,7 +46,8 @@ def run_python(*arguments: str) -> Run:
     RuntimeError
         If the process fails; what it said about it is on stderr.
     """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "lambda"), str(ROOT)])}
+    paths = os.pathsep.join([str(ROOT / "lambda"), str(ROOT)])
+    environment = {**os.environ, **(environment or {}), "PYTHONPATH": paths}
     start = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
@@ -51,3 +61,14 @@ def run_python(*arguments: str) -> Run:
     if process.returncode != 0:
         raise RuntimeError(f"python {' '.join(arguments)} ended with exit code {process.returncode}")
     return Run(answer=answer, answer_s=answer_s, peak_mb=usage.ru_maxrss * 1024 / 1e6)
+
+
+@contextmanager
+def cores(n_cores: int) -> Iterator[None]:
+    """Let this process and those that it starts run on so many cores only, while the block lasts."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(allowed)[:n_cores])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)

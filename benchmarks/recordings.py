@@ -1,4 +1,4 @@
-"""Recordings to measure with: a made-up piano piece of any length, as MP3."""
+"""Recordings to measure with: a made-up piano piece of any length, in the formats that people send."""
 
 import argparse
 import sys
@@ -21,10 +21,22 @@ _N_PARTIALS = 8
 _CHUNK_SAMPLES = 1152 * 64  # whole MP3 frames
 
 
+# By suffix: container, codec, and the rate that the codec asks for.
+FORMATS = {
+    ".mp3": ("mp3", "libmp3lame", SAMPLE_RATE),
+    ".m4a": ("mp4", "aac", SAMPLE_RATE),
+    ".ogg": ("ogg", "libopus", 48_000),
+    ".webm": ("webm", "libopus", 48_000),
+    ".flac": ("flac", "flac", SAMPLE_RATE),
+    ".wav": ("wav", "pcm_s16le", SAMPLE_RATE),
+}
+
+
 def write(path: Path, duration_s: float) -> None:
-    """Write a phrase, over and over, as a stereo MP3 of `duration_s` seconds."""
-    with av.open(str(path), "w", format="mp3") as container:
-        stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE)
+    """Write a phrase, over and over, as a stereo recording of `duration_s` seconds, in the format of the suffix."""
+    container_format, codec, rate = FORMATS[path.suffix]
+    with av.open(str(path), "w", format=container_format) as container:
+        stream = cast(av.AudioStream, container.add_stream(codec, rate=rate))
         stream.layout = "stereo"
         stream.bit_rate = BIT_RATE
         for chunk in _chunks(_phrase(), round(duration_s * SAMPLE_RATE)):
@@ -62,8 +74,10 @@ def _chunks(phrase: Waveform, n_samples: int) -> Iterator[Waveform]:
 
 def main(argv: list[str] | None = None) -> int:
     """Write one recording; a process of its own keeps the measuring one slim."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.recordings", description="make an MP3 to measure with")
-    parser.add_argument("file", type=Path, help="MP3 to write")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.recordings", description="make a recording to measure with"
+    )
+    parser.add_argument("file", type=Path, help=f"to write: {', '.join(FORMATS)}")
     parser.add_argument("duration_s", type=float, help="its length in seconds")
     args = parser.parse_args(argv)
     write(args.file, args.duration_s)
