@@ -25,10 +25,10 @@ conditions. Pieces are split by a hash of their name; 15 % are never trained on.
 peers rated (Jiang, ISMIR 2023, Zenodo 8392772), rendered by FluidSynth. No network trained on any of them. Two of the
 pieces, Lavender's Blue and She Wore a Yellow Ribbon, were looked at closely while the ladder was designed; by them was
 chosen how much tempo weighs in the ranking, that versions are compared at the same place, how much weak moments count
-in the score of a recording (the recordings made worse had a say in that), and that what tells flaws teaches the rest
-nothing. The accuracy of some of those settings over all five pieces was seen on the way. So the figures below are
-somewhat hopeful; pieces that nobody looked at will tell. Which of PDR's three seeds is shipped was decided by the pairs
-of the ladder's unseen pieces, not by people's ratings; APR was trained with one seed.
+in the score of a recording (the real recordings of `pkai-train worsened` had a say in that), and that what tells flaws
+teaches the rest nothing. The accuracy of some of those settings over all five pieces was seen on the way. So the
+figures below are somewhat hopeful; pieces that nobody looked at will tell. Which of PDR's three seeds is shipped was
+decided by the pairs of the ladder's unseen pieces, not by people's ratings; APR was trained with one seed.
 
 **Pairs** are within a piece; truth is the sign of the difference of the mean ratings; *≥ 0.5* are those that differ by
 so many of the raters' points. Intervals are 95 %, by bootstrap over recordings. *Clean* is FluidR3's grand;

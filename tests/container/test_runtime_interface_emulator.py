@@ -56,7 +56,7 @@ def post(url: str, body: bytes) -> dict[str, Any]:
 
 def test_a_recording_in_the_event_is_assessed(url: str) -> None:
     answer = post(url, (EVENTS / "direct_base64.json").read_bytes())
-    assert answer["model"]["name"] == "pdr"
+    assert answer["model"]["name"] == "apr"
     assert 0 <= answer["rating"] <= 100
 
 

@@ -148,7 +148,7 @@ def test_each_object_becomes_a_row_with_its_rating_or_what_was_wrong(
     assert rows["autumn/letter.txt"]["error"] == "unsupported_audio"
     played = rows["autumn/für élise +.wav"]
     assert 0 <= float(played["rating_low"]) <= float(played["rating"]) <= float(played["rating_high"]) <= 100
-    assert (played["model"], played["error"]) == ("pdr 0.0.0", "")
+    assert (played["model"], played["error"]) == ("apr 0.0.0", "")
 
 
 def test_what_fails_for_good_is_a_row_too_and_trouble_that_passes_is_tried_again(

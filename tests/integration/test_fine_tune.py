@@ -128,7 +128,7 @@ def test_recordings_and_pairs_become_a_model_that_scores(studio: Path, tmp_path:
     assert not list(out.glob(".fine-tune*"))
 
     recording = studio / "recordings" / "take0-0.mp3"
-    scored = command("pkai", "score", "--model-dir", out, "--json", recording)
+    scored = command("pkai", "score", "--model-dir", out, "--model", "pdr", "--json", recording)
     assert scored.returncode == 0, scored.stderr
     assert json.loads(scored.stdout)["model"]["sha256"] == hashlib.sha256(new.onnx).hexdigest()
 

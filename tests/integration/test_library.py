@@ -217,7 +217,7 @@ def test_a_reference_that_the_model_has_not_scored_is_told_everywhere(
     (notice,) = (one for one in assessed["warnings"] if one["code"] == "references_unscored")
     assert "of-old-weights" in notice["message"]
     assert main(["references", "list", "--from", PLACE, "--model-dir", str(model_root)]) == 0
-    assert "of-old-weights has no score by pdr 0.0.0" in capsys.readouterr().err
+    assert "of-old-weights has no score by apr 0.0.0" in capsys.readouterr().err
     assert main(["score", str(piano), "--references", "of-old-weights", "--model-dir", str(model_root)]) == 2
     assert "reference 'of-old-weights' has no score by this model" in capsys.readouterr().err
 

@@ -141,6 +141,7 @@ def test_takes_are_kept_over_a_reload_and_two_are_compared(opened: Opening) -> N
     expect(page.locator(".pair .dial")).to_have_count(2)
     page.get_by_role("button", name="Back").click()
     page.get_by_role("button", name="Delete fur-elise-4-beginner-grand.m4a").click()
+    expect(page.locator(TAKES)).to_have_count(1)
     page.reload()
     expect(page.locator(TAKES)).to_have_count(1)
     page.get_by_role("button", name="fur-elise-1-expert-bright.ogg", exact=True).click()

@@ -29,6 +29,7 @@ LAYERS = (
         "spectra",
         "features",
         "segments",
+        "consensus",
         "calibration",
         "diagnosis",
         "assessment",
