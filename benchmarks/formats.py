@@ -1,11 +1,9 @@
 """Latency of a warm process by the format of the recording: the same 30 seconds each time, on one thread."""
 
-import json
-import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.processes import ONE_THREAD, run_python
+from benchmarks.processes import assess_warm, run_python
 from benchmarks.recordings import FORMATS
 from benchmarks.records import Measured
 
@@ -30,11 +28,5 @@ def table(recorded: Measured) -> Iterator[str]:
 def _measured(folder: Path, suffix: str, length_s: float) -> Measured:
     recording = folder / f"format{suffix}"
     run_python("-m", "benchmarks.recordings", str(recording), str(length_s))
-    run = run_python("-m", "benchmarks.warm", str(recording), "--repeat", str(REPEATS), environment=ONE_THREAD)
-    told = json.loads(run.answer)
-    return {
-        "suffix": suffix,
-        "bytes": recording.stat().st_size,
-        "wall_s": statistics.median(told["seconds"][1:]),
-        "cpu_s": statistics.median(told["cpu_seconds"][1:]),
-    }
+    warm = assess_warm(recording, REPEATS)
+    return {"suffix": suffix, "bytes": recording.stat().st_size, "wall_s": warm.wall_s, "cpu_s": warm.cpu_s}

@@ -5,13 +5,14 @@ core. Ours is measured in CPU time as well: beside other programs the wall clock
 needs a minute and a half for 20 minutes of music, so it is asked up to 3 minutes repeatedly, and once about 10.
 """
 
+import dataclasses
 import json
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.price import usd_per_1000
-from benchmarks.processes import ONE_THREAD, run_python
+from benchmarks.processes import assess_warm, run_python
 from benchmarks.records import Measured
 from benchmarks.spread import length
 
@@ -45,15 +46,9 @@ def table(recorded: Measured) -> Iterator[str]:
 def _measured(folder: Path, length_s: float) -> Measured:
     recording = folder / f"{length_s:g}.mp3"
     run_python("-m", "benchmarks.recordings", str(recording), str(length_s))
-    ours = run_python("-m", "benchmarks.warm", str(recording), "--repeat", str(REPEATS), environment=ONE_THREAD)
-    told = json.loads(ours.answer)
     return {
         "length_s": length_s,
-        "ours": {
-            "wall_s": statistics.median(told["seconds"][1:]),
-            "cpu_s": statistics.median(told["cpu_seconds"][1:]),
-            "peak_mb": ours.peak_mb,
-        },
+        "ours": dataclasses.asdict(assess_warm(recording, REPEATS)),
         "reference": _reference(recording, REFERENCE_REPEATS.get(length_s, 0)),
     }
 

@@ -1,6 +1,8 @@
 """Start a program afresh, on some cores or all, and measure from outside: time to its first answer, peak memory."""
 
+import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -29,6 +31,26 @@ class Run:
     answer: str
     answer_s: float
     peak_mb: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warm:
+    """Assessments in one process after its first: median seconds by the clock and of CPU time, and peak memory."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+def assess_warm(recording: Path, repeat: int) -> Warm:
+    """Let a process of its own assess a recording so often, on one thread."""
+    run = run_python("-m", "benchmarks.warm", str(recording), "--repeat", str(repeat), environment=ONE_THREAD)
+    told = json.loads(run.answer)
+    return Warm(
+        wall_s=statistics.median(told["seconds"][1:]),
+        cpu_s=statistics.median(told["cpu_seconds"][1:]),
+        peak_mb=run.peak_mb,
+    )
 
 
 def run_python(*arguments: str, environment: Mapping[str, str] | None = None) -> Run:

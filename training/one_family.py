@@ -58,8 +58,7 @@ def listen(
     Parameters
     ----------
     judges : by name; each recording is made once for all
-    sources : performances of pieces that no training heard
-    cache : where sampled grands are kept
+    sources, cache : as `training.planted.Studio` takes them
     how : many and how much
     """
     told: dict[str, dict[str, list[Told]]] = {name: {family: [] for family in FAMILIES} for name in judges}

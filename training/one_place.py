@@ -49,8 +49,7 @@ def found_shares(
     Parameters
     ----------
     judges : by name; each recording is made once for all
-    sources : performances of pieces that no training heard
-    cache : where sampled grands are kept
+    sources, cache : as `training.planted.Studio` takes them
     how : many and how much
     """
     shares: dict[str, list[float]] = {name: [] for name in judges}
