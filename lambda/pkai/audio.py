@@ -179,17 +179,26 @@ def _resampled(
     container: av.container.InputContainer, audio: av.AudioStream, sample_rate: int, state: Decoding
 ) -> Iterator[Waveform]:
     resampler: av.AudioResampler | None = None
-    layout = None
     gathered = av.AudioFifo()
+    enough = 0.0
+    frame = pts = None
     for frame in _frames(container, audio, state):
+        pts = frame.pts
         frame.pts = None  # timestamps of phones jump; samples are joined as they come
-        if layout != (frame.format.name, frame.layout.name, frame.sample_rate):  # joined files change midway
+        try:
+            gathered.write(frame)
+        except ValueError:  # joined files change their format midway
             yield from _resample(resampler, gathered, last=True)
-            resampler, gathered = av.AudioResampler(format="flt", layout="mono", rate=sample_rate), av.AudioFifo()
-            layout = (frame.format.name, frame.layout.name, frame.sample_rate)
-        gathered.write(frame)
-        if gathered.samples >= _RESAMPLED_AT_ONCE_S * frame.sample_rate:
+            resampler, gathered = None, av.AudioFifo()
+            gathered.write(frame)
+        if resampler is None:
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate)
+            enough = _RESAMPLED_AT_ONCE_S * frame.sample_rate
+        if gathered.samples >= enough:
+            _note_end(frame, pts, state)
             yield from _resample(resampler, gathered)
+    if frame is not None:
+        _note_end(frame, pts, state)
     yield from _resample(resampler, gathered, last=True)
 
 
@@ -221,15 +230,13 @@ def _frames(container: av.container.InputContainer, audio: av.AudioStream, state
         else:
             damaged_in_a_row = 0
             state._sound_packets += bool(frames)
-            for frame in frames:
-                _note_end(frame, state)
-                yield frame
+            yield from frames
 
 
-def _note_end(frame: Any, state: Decoding) -> None:
+def _note_end(frame: Any, pts: int | None, state: Decoding) -> None:
     """Keep the time at which the frame ends, for files that leave out what is silent."""
-    if frame.time is not None and frame.sample_rate:
-        state._ends_s = max(state._ends_s, frame.time + frame.samples / frame.sample_rate)
+    if pts is not None and frame.time_base and frame.sample_rate:
+        state._ends_s = max(state._ends_s, float(pts * frame.time_base) + frame.samples / frame.sample_rate)
 
 
 def _claimed_duration_s(
