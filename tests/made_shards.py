@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.skill_ladder import FAMILIES
+from training.flaws import FAMILIES
 
 
 def write(folder: Path) -> Path:

@@ -12,9 +12,9 @@ from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 from training.augmentation import Augmentation
 from training.bounds import require
+from training.flaws import FAMILIES
 from training.losses import LossConfig
 from training.ranker import NetworkConfig
-from training.skill_ladder import FAMILIES
 from training.snippets import SamplingConfig
 
 T = TypeVar("T")
@@ -33,7 +33,8 @@ class RunConfig:
     accumulate : batches whose gradients make one step
     learning_rate, weight_decay : of AdamW
     gradient_clip : greatest norm
-    precision : of the arithmetic; bfloat16 halves the memory and needs no scaling of the loss
+    precision : of the arithmetic; "auto" is bfloat16 where the machine computes with it, for it halves the memory and
+        needs no scaling of the loss, and 32 bits elsewhere, where it would be imitated at an eighth of their speed
     average_decay : of the exponential moving average of the weights, which is what is exported
     indifference : severity that listeners would hardly agree on
     emphasis : family of flaws -> factor of its share in the ranking; people hear tempo first, so much so that
@@ -60,7 +61,7 @@ class RunConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     gradient_clip: float = 5.0
-    precision: Literal["bf16-mixed", "16-mixed", "32-true"] = "bf16-mixed"
+    precision: Literal["auto", "bf16-mixed", "16-mixed", "32-true"] = "auto"
     average_decay: float = 0.995
     indifference: float = 0.08
     emphasis: dict[str, float] = field(default_factory=lambda: {"tempo": 8.0})

@@ -22,8 +22,9 @@ from pkai.diagnosis import FamilyScale
 from pkai.scorer import Judge
 from training import snippets
 from training.cepstrum import as_features
+from training.flaws import FAMILIES
 from training.ladder import Shard
-from training.skill_ladder import FAMILIES, LABEL_STEP_S
+from training.skill_ladder import LABEL_STEP_S
 from training.snippets import FAMILY_WEIGHTS
 
 Floats = npt.NDArray[np.float64]

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import numpy as np
@@ -19,9 +19,9 @@ from torch.utils.data import DataLoader, IterableDataset
 from training import ladder, networks
 from training.augmentation import augmented
 from training.config import RunConfig
+from training.flaws import FAMILIES
 from training.objective import consensus, objective
 from training.ranker import Ranker, SmallRanker
-from training.skill_ladder import FAMILIES
 from training.snippets import Batch, LadderBatches
 
 logger = logging.getLogger(__name__)
@@ -193,7 +193,7 @@ def _trainer(run: RunConfig, out: Path, asked: Sequence[Callback]) -> lightning.
         max_steps=run.n_steps,
         accelerator="auto",
         devices="auto",
-        precision=run.precision,
+        precision=_native_precision() if run.precision == "auto" else run.precision,
         deterministic="warn",
         gradient_clip_val=run.gradient_clip,
         accumulate_grad_batches=run.accumulate,
@@ -205,6 +205,15 @@ def _trainer(run: RunConfig, out: Path, asked: Sequence[Callback]) -> lightning.
         callbacks=callbacks,
         enable_model_summary=False,
     )
+
+
+def _native_precision() -> Literal["bf16-mixed", "32-true"]:
+    """The least precision that suffices, of those that this machine has instructions for."""
+    if torch.cuda.is_available():
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        has_bfloat16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return "bf16-mixed" if has_bfloat16 else "32-true"
 
 
 def _keep_last_if_best(

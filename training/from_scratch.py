@@ -22,10 +22,10 @@ from training.augmentation import augmented
 from training.config import RunConfig
 from training.consensus import Scorer
 from training.cross_validation import Learnt
+from training.flaws import FAMILIES
 from training.objective import objective
 from training.people import Indices, People
 from training.ranker import Ranker
-from training.skill_ladder import FAMILIES
 from training.snippets import Batch
 
 _BEST_RATING, _RATING_RANGE = 5.0, 4.0

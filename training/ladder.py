@@ -16,9 +16,10 @@ from pkai import features, segments
 from pkai.features import FeatureConfig
 from training import conditions, excerpts, instruments, manner
 from training.excerpts import ExcerptConfig, Source
+from training.flaws import FAMILIES, draw_flaws
 from training.instruments import Instrument
 from training.manner import MannerConfig
-from training.skill_ladder import FAMILIES, LABEL_STEP_S, degrade, draw_flaws
+from training.skill_ladder import LABEL_STEP_S, degrade
 
 if TYPE_CHECKING:
     from training.rendering import Renderer

@@ -11,8 +11,8 @@ from scipy import stats
 from pkai.diagnosis import FamilyScale
 from training import diagnose, metrics
 from training.diagnose import MUCH_PLANTED, SOME_PLANTED, Told
+from training.flaws import FAMILIES
 from training.metrics import Estimate
-from training.skill_ladder import FAMILIES
 
 Floats = npt.NDArray[np.float64]
 # Of the planted damage that must lie in the weakest third for it to count as found; by chance it is a third.

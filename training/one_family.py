@@ -18,11 +18,12 @@ from pkai.scorer import Judge
 from training import manner
 from training.diagnose import Told
 from training.excerpts import ExcerptConfig, Source
+from training.flaws import FAMILIES, KINDS, Flaws
 from training.ladder import LadderConfig
 from training.manner import MannerConfig
 from training.performance import Performance
 from training.planted import Planted, Studio
-from training.skill_ladder import FAMILIES, KINDS, Flaws, Version, degrade
+from training.skill_ladder import Version, degrade
 from training.snippets import FAMILY_WEIGHTS
 
 _LENGTHS = ExcerptConfig()

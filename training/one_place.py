@@ -15,8 +15,9 @@ from tqdm import tqdm
 
 from pkai.scorer import Judge
 from training.excerpts import ExcerptConfig, Source
+from training.flaws import Flaws, draw_flaws
 from training.planted import Planted, Studio
-from training.skill_ladder import Flaws, degrade, draw_flaws
+from training.skill_ladder import degrade
 
 Floats = npt.NDArray[np.float64]
 _LENGTHS = ExcerptConfig(shortest_s=40.0, longest_s=55.0)

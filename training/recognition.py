@@ -18,12 +18,13 @@ from pkai.recognition import Recognition, recognise
 from pkai.references import Reference
 from training import conditions
 from training.expression import perform
+from training.flaws import KINDS, Flaws
 from training.instruments import Instrument
 from training.performance import Performance, read_midi
 from training.references import SEVERITIES
 from training.rendering import Renderer
 from training.score import SCORES, Score, read_score
-from training.skill_ladder import KINDS, Flaws, degrade
+from training.skill_ladder import degrade
 
 SHORT_S = 13.0
 OTHER_S = 40.0

@@ -19,10 +19,10 @@ from training.calibrate import Rated
 from training.evaluate import Agreement
 from training.export import MeanOfNetworks
 from training.fit import load_network
+from training.flaws import FAMILIES
 from training.playback import SETTINGS
 from training.ranker import Ranker
 from training.rated import RatedPerformance
-from training.skill_ladder import FAMILIES
 from training.snippets import LadderBatches
 
 # Ratings are calibrated over these, for people's recordings come from many pianos and rooms.

@@ -3,9 +3,10 @@
 import numpy as np
 
 from training.expression import perform
+from training.flaws import KINDS, Flaws
 from training.performance import Performance
 from training.score import Score
-from training.skill_ladder import KINDS, Flaws, degrade
+from training.skill_ladder import degrade
 
 # Slower players stop at an earlier phrase, so that all recordings are quick to score and small.
 LONGEST_S = 32.0

@@ -13,8 +13,9 @@ from torch.utils.data import IterableDataset
 from pkai.features import FeatureConfig
 from training.bounds import require
 from training.cepstrum import as_features
+from training.flaws import FAMILIES, KINDS
 from training.ladder import Shard
-from training.skill_ladder import FAMILIES, KINDS, LABEL_STEP_S
+from training.skill_ladder import LABEL_STEP_S
 
 FAMILY_WEIGHTS = np.array(
     [sum(kind.weight for kind in KINDS.values() if kind.family == family) for family in FAMILIES], np.float32

@@ -20,9 +20,9 @@ from pkai.segments import SegmentConfig
 from training import export, instruments, weights
 from training.__main__ import main
 from training.export import MeanOfNetworks
+from training.flaws import FAMILIES
 from training.networks import NetworkConfig, build
 from training.performance import write_midi
-from training.skill_ladder import FAMILIES
 
 PLAYERS = 6
 TINY = NetworkConfig(base="tiny")

@@ -20,10 +20,10 @@ from training import evaluate, instruments, ladder, rated
 from training import fit as fitting
 from training.config import RunConfig
 from training.excerpts import ExcerptConfig, Source
+from training.flaws import FAMILIES
 from training.ladder import LadderConfig
 from training.networks import NetworkConfig
 from training.performance import Performance, read_midi, write_midi
-from training.skill_ladder import FAMILIES
 from training.snippets import Batch
 
 # Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.

@@ -81,7 +81,7 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
         ({"n_steps": 10.5}, "n_steps is 10.5; it must be a whole number"),
         ({"n_steps": True}, "n_steps is True; it must be a whole number"),
         ({"learning_rate": "1e-3"}, "learning_rate is '1e-3'; it must be a number; YAML wants it written 1.0e-03"),
-        ({"precision": "fp8"}, "precision is 'fp8'; it must be one of 'bf16-mixed', '16-mixed', '32-true'"),
+        ({"precision": "fp8"}, "precision is 'fp8'; it must be one of 'auto', 'bf16-mixed', '16-mixed', '32-true'"),
         ({"network": {"kind": "tcn"}}, "network.kind is 'tcn'; it must be one of 'pdr', 'apr'"),
         ({"network": {"channels": [1, "x", 3, 4, 5]}}, "network.channels is 'x'; it must be a whole number"),
         ({"network": {"channels": 5}}, "network.channels is 5; it must be a list, of which each is a whole number"),

@@ -22,9 +22,9 @@ from pkai.scorer import Judge
 from pkai.segments import SegmentConfig
 from training import export
 from training.export import TOLERANCE, MeanOfNetworks
+from training.flaws import FAMILIES
 from training.networks import NetworkConfig, PairwiseRanker
 from training.playback import wav_bytes
-from training.skill_ladder import FAMILIES
 
 FEATURES, CUT = FeatureConfig(), SegmentConfig()
 # Words of torch's exporter and of the libraries below it, none of which we can change.

@@ -9,8 +9,8 @@ from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 from training import export, networks
 from training.export import MeanOfNetworks
+from training.flaws import FAMILIES
 from training.networks import NetworkConfig
-from training.skill_ladder import FAMILIES
 
 # Words of torch's exporter and of the libraries below it, none of which we can change.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")

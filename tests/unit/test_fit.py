@@ -14,9 +14,9 @@ from training import fit as fitting
 from training.__main__ import main
 from training.config import RunConfig
 from training.fit import BEST_CHECKPOINT, LAST_CHECKPOINT, fit, load_network
+from training.flaws import FAMILIES
 from training.losses import LossConfig
 from training.networks import NetworkConfig
-from training.skill_ladder import FAMILIES
 from training.snippets import Batch, SamplingConfig
 
 # Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.

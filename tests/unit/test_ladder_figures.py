@@ -9,9 +9,9 @@ import pytest
 from pkai.scorer import Judge
 from training import card_tables, diagnose, ladder_figures, one_place, results
 from training.diagnose import MUCH_PLANTED, SOME_PLANTED, Told
+from training.flaws import FAMILIES, KINDS
 from training.ladder import Shard
 from training.one_place import OnePlace
-from training.skill_ladder import FAMILIES, KINDS
 from training.snippets import FAMILY_WEIGHTS
 
 N_POINTS = 6

@@ -6,11 +6,11 @@ from torch import Tensor
 
 from training import networks
 from training.config import RunConfig
+from training.flaws import FAMILIES
 from training.losses import LossConfig
 from training.networks import NetworkConfig
 from training.objective import objective
 from training.ranker import AUDIBLE_FLOOR, Ranker
-from training.skill_ladder import FAMILIES
 from training.snippets import Batch
 
 NETWORKS = {

@@ -11,11 +11,12 @@ import piano_tone
 from pkai.scorer import Judge
 from training import one_family, planted
 from training.excerpts import Source
+from training.flaws import FAMILIES, KINDS
 from training.one_family import OneFamily, flaws_of
 from training.performance import Performance, make_notes
 from training.planted import Planted
 from training.playback import SAMPLE_RATE, wav_bytes
-from training.skill_ladder import FAMILIES, KINDS, LABEL_STEP_S, Version, degrade
+from training.skill_ladder import LABEL_STEP_S, Version, degrade
 
 
 def excerpt_of(n: int = 60) -> Performance:

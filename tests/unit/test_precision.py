@@ -5,8 +5,8 @@ import onnxruntime as ort
 import pytest
 
 from training import card_tables, precision
+from training.flaws import FAMILIES
 from training.ladder import Shard
-from training.skill_ladder import FAMILIES
 
 # Words of the quantiser about models that were not prepared for it.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")

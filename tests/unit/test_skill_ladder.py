@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from made_performance import etude
+from training.flaws import FAMILIES, KINDS, Flaws, draw_flaws
 from training.performance import Notes, Performance, make_notes
-from training.skill_ladder import FAMILIES, KINDS, LABEL_STEP_S, Flaws, Version, degrade, draw_flaws
+from training.skill_ladder import LABEL_STEP_S, Version, degrade
 
 ETUDE = etude()
 MOST_OF_ONE_KIND = 2.5

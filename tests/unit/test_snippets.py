@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from pkai.features import FeatureConfig
+from training.flaws import FAMILIES
 from training.ladder import Shard
-from training.skill_ladder import FAMILIES
 from training.snippets import FAMILY_WEIGHTS, Batch, LadderBatches, SamplingConfig
 
 FEATURES = FeatureConfig(n_mels=2, n_mfcc=2)  # 50 frames per second
