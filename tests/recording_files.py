@@ -49,6 +49,7 @@ def write(
     rate: int | None = None,
     options: Mapping[str, str] | None = None,
     streamed: bool = False,
+    layout: str = "mono",
 ) -> Path:
     """Encode samples in the format of the suffix; 12 s of playing if none are given.
 
@@ -59,6 +60,7 @@ def write(
     rate : Hz; of the samples and the file
     options : of the container
     streamed : write without ever going back, so that the header cannot tell the length
+    layout : of the channels, all of which hold the samples
     """
     codec, container, own_rate = FORMATS[path.suffix[1:]]
     rate = rate or own_rate
@@ -67,8 +69,8 @@ def write(
     pipe = _Pipe()
     with av.open(cast(Any, pipe) if streamed else str(path), "w", format=container, options=dict(options or {})) as out:
         stream = cast(Any, out.add_stream(codec, rate=rate))
-        stream.layout = "mono"
-        resampler = av.AudioResampler(format=stream.format.name, layout="mono", rate=rate)
+        stream.layout = layout
+        resampler = av.AudioResampler(format=stream.format.name, layout=layout, rate=rate)
         for start in range(0, len(samples), 4096):
             frame = av.AudioFrame.from_ndarray(samples[None, start : start + 4096], format="flt", layout="mono")
             frame.sample_rate, frame.pts = rate, start

