@@ -232,10 +232,13 @@ def test_ids_of_other_keys_follow_from_the_key() -> None:
     assert all(map(uploads.is_id, ids))
 
 
-def test_of_a_thousand_records_each_object_has_one_result_or_one_dead_letter(
+def test_of_a_thousand_records_each_object_has_one_result_or_a_dead_letter(
     installed: Installation, recording: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fifth told twice, one request in twenty refused, one object in a hundred never to be read."""
+    """A fifth told twice, one request in twenty refused, one object in a hundred never to be read.
+
+    A letter may name an object besides that has its result, where S3 refused to say so at the last attempt.
+    """
     _put_as_s3_does(monkeypatch)
     chance = random.Random(1)  # noqa: S311  # the same bad luck in every run
     told_once = [installed.upload(f"uploads/{n:03} é.wav", recording) for n in range(800)]
@@ -256,8 +259,7 @@ def test_of_a_thousand_records_each_object_has_one_result_or_one_dead_letter(
     assert len(done) == 100
     results = installed.results()
     assert set(results.values()) == {1}
-    failed = letters.keys()
-    assert {key.removeprefix("uploads/") for key in failed} == unreadable
+    assert {key.removeprefix("uploads/") for key in letters.keys()} >= unreadable
     assert len(results) == 800 - len(unreadable)
     for record in told_once:
         thing = record["s3"]["object"]
@@ -265,7 +267,7 @@ def test_of_a_thousand_records_each_object_has_one_result_or_one_dead_letter(
             bucket=UPLOADS, key=requests.utils.unquote(thing["key"].replace("+", " ")), version_id=thing["versionId"]
         )
         key = uploads.result_key(uploads.assessment_id(place, uploads_bucket=UPLOADS), place)
-        assert (key in results) != (place.key in failed), place
+        assert (key in results) != (place.key.removeprefix("uploads/") in unreadable), place
 
 
 class _DeadLetters:
