@@ -1,8 +1,8 @@
 """`python -m benchmarks.profile FILE`: where the time of a first answer goes, each stage beside its floor.
 
 A floor is what the stage cannot do without: the codec alone, the FFTs alone, the network's multiply-adds at the rate
-that this CPU reaches on a large matrix product. All is measured in CPU time, and told on one thread where
-PKAI_THREADS, OMP_NUM_THREADS and OPENBLAS_NUM_THREADS are 1.
+that this CPU reaches on a large matrix product. All is measured in CPU time, but for what only the first answer pays;
+and told on one thread where PKAI_THREADS, OMP_NUM_THREADS and OPENBLAS_NUM_THREADS are 1.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -37,20 +37,29 @@ _SAMPLES_PER_BATCH = 65_536
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One stage: median seconds over all repeats, and its floor where it has one.
+    """One stage: medians over all rounds, in seconds, and its floor where it has one.
 
     Attributes
     ----------
-    warm : part of every assessment, not of the first alone
+    times_floor : median over the rounds of how many times its floor of the same round it took
     """
 
     name: str
     seconds: float
     floor_s: float | None = None
-    warm: bool = True
+    times_floor: float | None = None
 
 
-def measure(recording: Path, repeat: int = 5) -> Measured:
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What a stage does, and what its floor costs in CPU seconds when asked."""
+
+    name: str
+    run: Callable[[], object]
+    floor_s: Callable[[], float] | None = None
+
+
+def measure(recording: Path, repeat: int = 15) -> Measured:
     """Profile in a process of its own, on one thread."""
     run = run_python(
         "-m", "benchmarks.profile", str(recording), "--repeat", str(repeat), "--json", environment=ONE_THREAD
@@ -61,68 +70,111 @@ def measure(recording: Path, repeat: int = 5) -> Measured:
 
 def table(recorded: Measured) -> Iterator[str]:
     """Lines of a Markdown table."""
-    stages = [Stage(**stage) for stage in recorded["stages"]]
-    floor_s = sum(stage.floor_s or 0 for stage in stages)
     yield "| stage | ms | floor, ms | times the floor |"
     yield "|---|---|---|---|"
-    for stage in stages:
-        yield f"| {stage.name} | {1e3 * stage.seconds:.0f} | {_beside(stage.seconds, stage.floor_s)} |"
-    warm_s = recorded["warm_s"]
-    yield f"| **a whole warm assessment** | **{1e3 * warm_s:.0f}** | {_beside(warm_s, floor_s)} |"
+    for stage in (Stage(**stage) for stage in recorded["stages"]):
+        yield f"| {stage.name} | {1e3 * stage.seconds:.0f} | {_beside(stage)} |"
+    whole = Stage(**recorded["whole"])
+    yield f"| **{whole.name}** | **{1e3 * whole.seconds:.0f}** | {_beside(whole)} |"
 
 
 def profile(path: Path, settings: Settings, repeat: int) -> Measured:
-    """Every stage of `pkai score` on one recording, in its order, and an assessment as a whole."""
+    """Every stage of `pkai score` on one recording, in its order, and an assessment as a whole.
+
+    A shared machine is now fast and now slow. So each round measures the whole, every stage and every floor one after
+    the other, and what is told of how they compare comes from one round at a time.
+    """
     judge = Judge.load(settings.model_root, settings.model, n_threads=settings.n_threads)
-    stages = [*_cold_stages(settings, repeat), *_warm_stages(path, judge, settings, repeat)]
-    whole_s = _median_s(lambda: judge.assess(path), repeat=repeat)
-    return {"stages": [dataclasses.asdict(stage) for stage in stages], "warm_s": whole_s}
+    works = list(_works(path, judge, settings))
+    rounds = [_round(lambda: judge.assess(path), works) for _ in range(repeat)]
+    whole, *stages = (
+        _over_rounds(name, each) for name, each in zip(_names(works), zip(*rounds, strict=True), strict=True)
+    )
+    return {
+        "stages": [dataclasses.asdict(stage) for stage in (*_cold_stages(settings, repeat), *stages)],
+        "whole": dataclasses.asdict(whole),
+        "rounds": repeat,
+    }
+
+
+def _names(works: list[_Work]) -> list[str]:
+    return ["a whole warm assessment", *(work.name for work in works)]
+
+
+def _round(assess: Callable[[], object], works: list[_Work]) -> list[tuple[float, float | None]]:
+    """Seconds and floor of the whole, then of each stage."""
+    whole_s = _cpu_s(assess)
+    stages = [(_cpu_s(work.run), work.floor_s() if work.floor_s else None) for work in works]
+    return [(whole_s, sum(floor_s for _, floor_s in stages if floor_s)), *stages]
+
+
+def _over_rounds(name: str, rounds: Sequence[tuple[float, float | None]]) -> Stage:
+    seconds = statistics.median(seconds for seconds, _ in rounds)
+    beside = [(seconds, floor_s) for seconds, floor_s in rounds if floor_s is not None]
+    if not beside:
+        return Stage(name=name, seconds=seconds)
+    return Stage(
+        name=name,
+        seconds=seconds,
+        floor_s=statistics.median(floor_s for _, floor_s in beside),
+        times_floor=statistics.median(seconds / floor_s for seconds, floor_s in beside),
+    )
 
 
 def _cold_stages(settings: Settings, repeat: int) -> Iterator[Stage]:
-    wall = partial(_median_s, repeat=repeat, clock=time.perf_counter)
+    """What only the first assessment pays for, in seconds on the wall."""
+    wall = partial(_median_s, repeat=repeat)
     interpreter_s = wall(lambda: run_python("-c", "pass"))
     imports_s = wall(lambda: run_python("-c", "import pkai.commands, pkai.scorer")) - interpreter_s
-    yield Stage(name="interpreter", seconds=interpreter_s, warm=False)
-    yield Stage(name="imports", seconds=imports_s, warm=False)
+    yield Stage(name="interpreter", seconds=interpreter_s)
+    yield Stage(name="imports", seconds=imports_s)
     load = partial(Judge.load, settings.model_root, settings.model, n_threads=settings.n_threads)
-    yield Stage(name="session creation", seconds=wall(load), warm=False)
+    yield Stage(name="session creation", seconds=wall(load))
 
 
-def _warm_stages(path: Path, judge: Judge, settings: Settings, repeat: int) -> Iterator[Stage]:
-    median = partial(_median_s, repeat=repeat)
+def _works(path: Path, judge: Judge, settings: Settings) -> Iterator[_Work]:
+    """The stages of every assessment."""
     config = judge.manifest.features
     blocks = list(audio.stream(path, sample_rate=config.sample_rate))
     n_frames = len(features.mel_frames(blocks, config))
-    decode_s = median(lambda: _pass(audio.stream(path, sample_rate=config.sample_rate)))
-    yield Stage(name="decode and resample", seconds=decode_s, floor_s=median(lambda: _decode_alone(path)))
-    features_s = median(lambda: _compute_features(blocks, config))
-    yield Stage(name="features", seconds=features_s, floor_s=median(lambda: _fft_alone(n_frames, config.n_fft)))
+    yield _Work(
+        name="decode and resample",
+        run=lambda: _pass(audio.stream(path, sample_rate=config.sample_rate)),
+        floor_s=lambda: _cpu_s(lambda: _decode_alone(path)),
+    )
+    yield _Work(
+        name="features",
+        run=lambda: _compute_features(blocks, config),
+        floor_s=lambda: _cpu_s(lambda: _fft_alone(n_frames, config.n_fft)),
+    )
     n_chroma, chroma_fft = n_frames // chroma.HOPS + 1, chroma.WINDOWS * config.n_fft
-    chroma_s = median(lambda: _pass(chroma.Listener(config).passing(blocks)))
-    yield Stage(name="chroma", seconds=chroma_s, floor_s=median(lambda: _fft_alone(n_chroma, chroma_fft)))
+    yield _Work(
+        name="chroma",
+        run=lambda: _pass(chroma.Listener(config).passing(blocks)),
+        floor_s=lambda: _cpu_s(lambda: _fft_alone(n_chroma, chroma_fft)),
+    )
     heard = judge.hear(path, with_chroma=True)
     multiply_adds = _multiply_adds(settings.model_root / settings.model) * len(heard.starts)
-    yield Stage(
+    yield _Work(
         name="network",
-        seconds=median(lambda: judge.hear_features(heard.features, heard.recording)),
-        floor_s=multiply_adds / _peak_multiply_adds_per_s(),
+        run=lambda: judge.hear_features(heard.features, heard.recording),
+        floor_s=lambda: multiply_adds / _peak_multiply_adds_per_s(),
     )
     wish = Wish(piece=None, names=None)
-    yield Stage(name="recognition", seconds=median(lambda: judge.choose(heard, wish, judge.references)))
     chosen = judge.choose(heard, wish, judge.references)
-    yield Stage(name="comparison", seconds=median(lambda: judge.assessment(heard, chosen)))
+    yield _Work(name="recognition", run=lambda: judge.choose(heard, wish, judge.references))
+    yield _Work(name="comparison", run=lambda: judge.assessment(heard, chosen))
 
 
-def _beside(seconds: float, floor_s: float | None) -> str:
-    return "|" if floor_s is None else f"{1e3 * floor_s:.0f} | {seconds / floor_s:.1f}"
+def _beside(stage: Stage) -> str:
+    return "|" if stage.floor_s is None else f"{1e3 * stage.floor_s:.0f} | {stage.times_floor:.2f}"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Print the table for one recording."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profile", description="say where the time goes")
     parser.add_argument("file", type=Path, help="recording")
-    parser.add_argument("--repeat", type=int, default=7, metavar="N", help="times per stage (default: %(default)s)")
+    parser.add_argument("--repeat", type=int, default=15, metavar="N", help="rounds (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the figures, not the table")
     args = parser.parse_args(argv)
     measured = profile(args.file, Settings.from_env(), args.repeat)
@@ -130,13 +182,18 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _median_s(work: Callable[[], object], *, repeat: int, clock: Callable[[], float] = time.process_time) -> float:
-    seconds = []
-    for _ in range(repeat):
-        start = clock()
-        work()
-        seconds.append(clock() - start)
-    return statistics.median(seconds)
+def _median_s(work: Callable[[], object], *, repeat: int) -> float:
+    return statistics.median(_seconds(work, time.perf_counter) for _ in range(repeat))
+
+
+def _cpu_s(work: Callable[[], object]) -> float:
+    return _seconds(work, time.process_time)
+
+
+def _seconds(work: Callable[[], object], clock: Callable[[], float]) -> float:
+    start = clock()
+    work()
+    return clock() - start
 
 
 def _pass(blocks: Iterable[Waveform]) -> None:
@@ -182,7 +239,7 @@ def _multiply_adds(folder: Path) -> int:
 def _peak_multiply_adds_per_s() -> float:
     """The best that a large float32 matrix product reaches."""
     matrix = np.ones((_PEAK_SIZE, _PEAK_SIZE), np.float32)
-    best_s = min(_median_s(lambda: matrix @ matrix, repeat=1) for _ in range(5))
+    best_s = min(_cpu_s(lambda: matrix @ matrix) for _ in range(2))
     return float(_PEAK_SIZE**3 / best_s)
 
 

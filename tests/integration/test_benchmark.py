@@ -52,7 +52,9 @@ def test_the_profile_has_every_stage_and_its_whole(recording: Path) -> None:
         "chroma",
         "network",
     ]
-    assert measured["warm_s"] > max(floor_s for floor_s in floors.values() if floor_s)
+    whole = measured["whole"]
+    assert whole["floor_s"] == pytest.approx(sum(floor_s for floor_s in floors.values() if floor_s))
+    assert whole["times_floor"] == pytest.approx(whole["seconds"] / whole["floor_s"])
     assert list(profile.table(measured))[-1].startswith("| **a whole warm assessment** |")
 
 
