@@ -31,6 +31,7 @@ from pkai.scorer import Judge
 from pkai.selection import Wish
 from pkai.settings import Settings
 
+_WHOLE = "a whole warm assessment"
 _PEAK_SIZE = 1536
 _SAMPLES_PER_BATCH = 65_536
 
@@ -87,25 +88,20 @@ def profile(path: Path, settings: Settings, repeat: int) -> Measured:
     judge = Judge.load(settings.model_root, settings.model, n_threads=settings.n_threads)
     works = list(_works(path, judge, settings))
     rounds = [_round(lambda: judge.assess(path), works) for _ in range(repeat)]
-    whole, *stages = (
-        _over_rounds(name, each) for name, each in zip(_names(works), zip(*rounds, strict=True), strict=True)
-    )
+    stages = {name: _over_rounds(name, [each[name] for each in rounds]) for name in rounds[0]}
+    whole = stages.pop(_WHOLE)
     return {
-        "stages": [dataclasses.asdict(stage) for stage in (*_cold_stages(settings, repeat), *stages)],
+        "stages": [dataclasses.asdict(stage) for stage in (*_cold_stages(settings, repeat), *stages.values())],
         "whole": dataclasses.asdict(whole),
         "rounds": repeat,
     }
 
 
-def _names(works: list[_Work]) -> list[str]:
-    return ["a whole warm assessment", *(work.name for work in works)]
-
-
-def _round(assess: Callable[[], object], works: list[_Work]) -> list[tuple[float, float | None]]:
-    """Seconds and floor of the whole, then of each stage."""
+def _round(assess: Callable[[], object], works: list[_Work]) -> dict[str, tuple[float, float | None]]:
+    """Seconds and floor of the whole and of each stage, by name."""
     whole_s = _cpu_s(assess)
-    stages = [(_cpu_s(work.run), work.floor_s() if work.floor_s else None) for work in works]
-    return [(whole_s, sum(floor_s for _, floor_s in stages if floor_s)), *stages]
+    stages = {work.name: (_cpu_s(work.run), work.floor_s() if work.floor_s else None) for work in works}
+    return {_WHOLE: (whole_s, sum(floor_s for _, floor_s in stages.values() if floor_s)), **stages}
 
 
 def _over_rounds(name: str, rounds: Sequence[tuple[float, float | None]]) -> Stage:
@@ -140,18 +136,18 @@ def _works(path: Path, judge: Judge, settings: Settings) -> Iterator[_Work]:
     yield _Work(
         name="decode and resample",
         run=lambda: _pass(audio.stream(path, sample_rate=config.sample_rate)),
-        floor_s=lambda: _cpu_s(lambda: _decode_alone(path)),
+        floor_s=partial(_cpu_s, partial(_decode_alone, path)),
     )
     yield _Work(
         name="features",
         run=lambda: _compute_features(blocks, config),
-        floor_s=lambda: _cpu_s(lambda: _fft_alone(n_frames, config.n_fft)),
+        floor_s=partial(_cpu_s, partial(_fft_alone, n_frames, config.n_fft)),
     )
     n_chroma, chroma_fft = n_frames // chroma.HOPS + 1, chroma.WINDOWS * config.n_fft
     yield _Work(
         name="chroma",
         run=lambda: _pass(chroma.Listener(config).passing(blocks)),
-        floor_s=lambda: _cpu_s(lambda: _fft_alone(n_chroma, chroma_fft)),
+        floor_s=partial(_cpu_s, partial(_fft_alone, n_chroma, chroma_fft)),
     )
     heard = judge.hear(path, with_chroma=True)
     multiply_adds = _multiply_adds(settings.model_root / settings.model) * len(heard.starts)
