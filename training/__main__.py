@@ -23,6 +23,7 @@ STEPS = {
     "recognition": ("training.commands.recognition", "measure how often a piece is recognised"),
     "references": ("training.commands.references", "play and score the reference performances"),
     "robustness": ("training.commands.robustness", "see how far ratings move where they should not"),
+    "teach-flaws": ("training.commands.teach_flaws", "teach a model anew to tell flaws, its scores unchanged"),
     "tune": ("training.commands.tune", "seek better settings of a run on the skill ladder"),
     "worsened": ("training.commands.worsened", "hold real recordings made worse against their originals"),
 }

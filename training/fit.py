@@ -90,7 +90,7 @@ class Fit(lightning.LightningModule):
         checkpoint["finished"] = self.finished
 
 
-class _Drawn(IterableDataset[Batch]):
+class Drawn(IterableDataset[Batch]):
     """Batches without end, other ones in every process; or the same few each time."""
 
     def __init__(self, batches: LadderBatches, *, only: int | None = None) -> None:
@@ -130,8 +130,8 @@ def fit(run: RunConfig, ladder_folder: Path, out: Path, *, callbacks: Sequence[C
     module = Fit(run)
     keeper = _keeper(run, out)
     trainer = _trainer(run, out, [keeper, *callbacks])
-    train = _Drawn(_batches(run, ladder.read(ladder_folder, "train"), seed=run.seed + 7919 * done))
-    held_out = _Drawn(_batches(run, ladder.read(ladder_folder, "validation"), seed=0), only=run.validation_batches)
+    train = Drawn(_batches(run, ladder.read(ladder_folder, "train"), seed=run.seed + 7919 * done))
+    held_out = Drawn(_batches(run, ladder.read(ladder_folder, "validation"), seed=0), only=run.validation_batches)
     validation = DataLoader(held_out, batch_size=None)
     trainer.fit(
         module,
@@ -193,7 +193,7 @@ def _trainer(run: RunConfig, out: Path, asked: Sequence[Callback]) -> lightning.
         max_steps=run.n_steps,
         accelerator="auto",
         devices="auto",
-        precision=_native_precision() if run.precision == "auto" else run.precision,
+        precision=native_precision() if run.precision == "auto" else run.precision,
         deterministic="warn",
         gradient_clip_val=run.gradient_clip,
         accumulate_grad_batches=run.accumulate,
@@ -207,7 +207,7 @@ def _trainer(run: RunConfig, out: Path, asked: Sequence[Callback]) -> lightning.
     )
 
 
-def _native_precision() -> Literal["bf16-mixed", "32-true"]:
+def native_precision() -> Literal["bf16-mixed", "32-true"]:
     """The least precision that suffices, of those that this machine has instructions for."""
     if torch.cuda.is_available():
         has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)

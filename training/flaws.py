@@ -54,6 +54,9 @@ KINDS = {
 # Times what a struggling learner does: beyond, nobody would go on playing.
 MOST_OF_ONE_KIND = 2.5
 _P_KIND_PRESENT = 0.6
+# Of flaws drawn apart: chances of one, two and three families, and the amounts of each.
+_P_FAMILIES_APART = (0.6, 0.25, 0.15)
+_AMOUNTS_APART = (0.1, 1.7)
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,39 @@ def draw_flaws(severity: float, rng: np.random.Generator) -> Flaws:
     proportions = present * rng.uniform(0.2, 1.5, len(KINDS))
     shares = np.array([kind.weight for kind in KINDS.values()])
     amounts = np.minimum(severity * proportions / (shares @ proportions), MOST_OF_ONE_KIND)
-    focus = None
-    if rng.random() < 0.25:
-        width = rng.uniform(0.25, 0.6)
-        start = rng.uniform(0, 1 - width)
-        focus = (start, start + width)
-    return Flaws(dict(zip(KINDS, amounts.tolist(), strict=True)), focus)
+    return Flaws(dict(zip(KINDS, amounts.tolist(), strict=True)), _draw_focus(rng))
+
+
+def draw_apart(rng: np.random.Generator) -> Flaws:
+    """One to three families of flaws, each as much as it likes, and nothing of the others.
+
+    Where all families grow with one severity, how bad playing is on the whole tells much of each of them; a network
+    that learns from such mixtures alone tells everything of a recording in which one thing is wrong.
+
+    Parameters
+    ----------
+    rng : random numbers
+
+    Returns
+    -------
+    Flaws; a quarter of them in one passage only
+    """
+    count = 1 + rng.choice(len(_P_FAMILIES_APART), p=_P_FAMILIES_APART)
+    amounts = dict.fromkeys(KINDS, 0.0)
+    for family in rng.choice(FAMILIES, count, replace=False):
+        kinds = [name for name, kind in KINDS.items() if kind.family == family]
+        present = rng.random(len(kinds)) < _P_KIND_PRESENT
+        present[rng.integers(len(kinds))] = True
+        proportions = present * rng.uniform(0.5, 1.5, len(kinds))
+        amount = rng.uniform(*_AMOUNTS_APART)
+        amounts |= dict(zip(kinds, np.minimum(amount * proportions, MOST_OF_ONE_KIND).tolist(), strict=True))
+    return Flaws(amounts, _draw_focus(rng))
+
+
+def _draw_focus(rng: np.random.Generator) -> tuple[float, float] | None:
+    """A passage, in a quarter of the cases."""
+    if rng.random() >= 0.25:
+        return None
+    width = rng.uniform(0.25, 0.6)
+    start = rng.uniform(0, 1 - width)
+    return start, start + width

@@ -3,11 +3,11 @@
 import hashlib
 import logging
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from pkai import features, segments
 from pkai.features import FeatureConfig
 from training import conditions, excerpts, instruments, manner
 from training.excerpts import ExcerptConfig, Source
-from training.flaws import FAMILIES, draw_flaws
+from training.flaws import FAMILIES, Flaws, draw_apart, draw_flaws
 from training.instruments import Instrument
 from training.manner import MannerConfig
 from training.skill_ladder import LABEL_STEP_S, degrade
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+Part = Literal["train", "validation", "apart"]
+Draw = Callable[[np.random.Generator], Flaws]
+_SEED_OF_PART: dict[Part, int] = {"train": 0, "validation": 1, "apart": 2}
 _OUT_OF_TUNE_CENTS = 4.0  # mean of the deviation between keys; a piano at home may pass 10
 
 
@@ -37,6 +40,7 @@ class LadderConfig:
     ----------
     n_shards, excerpts_per_shard : their product is the number of excerpts to train on
     n_validation_shards : besides, of pieces that training never hears
+    n_apart_shards : besides, of the pieces to train on, each version with a few families of flaws, to tell these apart
     n_versions : of each excerpt; the first has no flaw
     worst : greatest severity drawn; lesser ones come more often, for there people are hard to tell apart
     longest_s : versions are cut there, so that a slow one does not outweigh its siblings
@@ -46,6 +50,7 @@ class LadderConfig:
 
     n_shards: int = 17
     n_validation_shards: int = 3
+    n_apart_shards: int = 12
     excerpts_per_shard: int = 64
     n_versions: int = 6
     worst: float = 1.0
@@ -92,7 +97,7 @@ def build(sources: tuple[Source, ...], folder: Path, cache: Path, config: Ladder
     Parameters
     ----------
     sources : performances by experts
-    folder : for `train-*.npz` and `validation-*.npz`
+    folder : for `train-*.npz`, `validation-*.npz` and `apart-*.npz`
     cache : where sampled grands are kept
     config : of the ladder
     n_workers : processes
@@ -105,19 +110,21 @@ def build(sources: tuple[Source, ...], folder: Path, cache: Path, config: Ladder
     folder.mkdir(parents=True, exist_ok=True)
     held_out = tuple(s for s in sources if is_validation(s.piece, config.validation_share))
     trained = tuple(s for s in sources if not is_validation(s.piece, config.validation_share))
-    for part, chosen in (("train on", trained), ("validate with", held_out)):
+    for purpose, chosen in (("train on", trained), ("validate with", held_out)):
         if not chosen:
             pieces = len({source.piece for source in sources})
             raise ValueError(
-                f"none of the {pieces} pieces is left to {part}; give more pieces, or another validation_share than "
+                f"none of the {pieces} pieces is left to {purpose}; give more pieces, or another validation_share than "
                 f"{config.validation_share:g}"
             )
+    parts: tuple[tuple[Part, tuple[Source, ...], int], ...] = (
+        ("validation", held_out, config.n_validation_shards),
+        ("train", trained, config.n_shards),
+        ("apart", trained, config.n_apart_shards),
+    )
     jobs = [
-        (folder / f"{part}-{index:03d}.npz", chosen, cache, config, (config.seed, part == "validation", index))
-        for part, chosen, count in (
-            ("validation", held_out, config.n_validation_shards),
-            ("train", trained, config.n_shards),
-        )
+        (folder / f"{part}-{index:03d}.npz", part, chosen, cache, config, (config.seed, _SEED_OF_PART[part], index))
+        for part, chosen, count in parts
         for index in range(count)
     ]
     missing = [job for job in jobs if not job[0].is_file()]
@@ -127,8 +134,13 @@ def build(sources: tuple[Source, ...], folder: Path, cache: Path, config: Ladder
             logger.info("ladder: %s done", path.name)
 
 
-def read(folder: Path, part: str) -> list[Shard]:
-    """All shards of a part, "train" or "validation".
+def read(folder: Path, part: Part) -> list[Shard]:
+    """All shards of a part.
+
+    Parameters
+    ----------
+    folder : that `build` filled
+    part : "train", "validation" or "apart"
 
     Raises
     ------
@@ -141,15 +153,16 @@ def read(folder: Path, part: str) -> list[Shard]:
     return [Shard(**dict(np.load(path))) for path in paths]
 
 
-def _build_shard(job: tuple[Path, tuple[Source, ...], Path, LadderConfig, tuple[int, bool, int]]) -> Path:
-    path, sources, cache, config, seed = job
-    rng = np.random.default_rng([int(part) for part in seed])
+def _build_shard(job: tuple[Path, Part, tuple[Source, ...], Path, LadderConfig, tuple[int, int, int]]) -> Path:
+    path, part, sources, cache, config, seed = job
+    rng = np.random.default_rng(seed)
+    rungs = _apart if part == "apart" else _by_severity
     pianos = instruments.for_training(cache)
     renderer = _renderer(config.features.sample_rate)
     rows = [
         (index, *version)
         for index in range(config.excerpts_per_shard)
-        for version in _versions(sources, config, pianos, renderer, rng)
+        for version in _versions(sources, rungs, config, pianos, renderer, rng)
     ]
     excerpt, pieces, played, damage = zip(*rows, strict=True)
     shard = Shard(
@@ -175,8 +188,20 @@ def _renderer(sample_rate: int) -> "Renderer":
     return Renderer(sample_rate)
 
 
+def _by_severity(config: LadderConfig, rng: np.random.Generator) -> list[Draw]:
+    """No flaws, then a mixture of them for each step of severity."""
+    steps = (np.arange(1, config.n_versions) - rng.random(config.n_versions - 1)) / (config.n_versions - 1)
+    return [partial(draw_flaws, float(severity)) for severity in (0.0, *(config.worst * steps**1.3))]
+
+
+def _apart(config: LadderConfig, _: np.random.Generator) -> list[Draw]:
+    """No flaws, then a few families of them at a time."""
+    return [partial(draw_flaws, 0.0), *[draw_apart] * (config.n_versions - 1)]
+
+
 def _versions(
     sources: tuple[Source, ...],
+    rungs: Callable[[LadderConfig, np.random.Generator], list[Draw]],
     config: LadderConfig,
     pianos: tuple[Instrument, ...],
     renderer: "Renderer",
@@ -184,10 +209,9 @@ def _versions(
 ) -> Iterator[tuple[str, npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
     """Features and damage of each version of one new excerpt."""
     piece, excerpt = excerpts.draw_from(sources, config.excerpts, rng)
-    steps = (np.arange(1, config.n_versions) - rng.random(config.n_versions - 1)) / (config.n_versions - 1)
-    for severity in (0.0, *(config.worst * steps**1.3)):
+    for draw in rungs(config, rng):
         in_manner = manner.played(excerpt, manner.draw(config.manner, rng))
-        version = degrade(in_manner, draw_flaws(float(severity), rng), rng)
+        version = degrade(in_manner, draw(rng), rng)
         piano = pianos[rng.integers(len(pianos))]
         played_out = version.performance.excerpt(0.0, config.longest_s)
         out_of_tune = rng.exponential(_OUT_OF_TUNE_CENTS) * rng.standard_normal(128)

@@ -42,13 +42,7 @@ def objective(heard: Heard, batch: Batch, run: RunConfig) -> tuple[Tensor, dict[
     def rank(score: Tensor) -> Tensor:
         return ranking_loss(together(score), severity, weight, how, indifference=run.indifference)
 
-    told = heard.flaws.float()
-    of_one_excerpt = pair_weights(batch.excerpt.repeat_interleave(run.sampling.n_snippets), across=0.0)
-    terms = {
-        "rank": rank(heard.score),
-        "flaws": flaw_loss(told, batch.damage),
-        "flaw_order": flaw_ranking_loss(told, batch.damage, of_one_excerpt, indifference=_FLAW_INDIFFERENCE),
-    }
+    terms = {"rank": rank(heard.score)} | flaw_losses(heard.flaws, batch)
     shares = {"rank": how.scores, "flaws": 1.0, "flaw_order": 1.0}
     if heard.sensed is not None:
         terms["sensed"] = flaw_loss(heard.sensed.float(), batch.damage)
@@ -72,6 +66,27 @@ def objective(heard: Heard, batch: Batch, run: RunConfig) -> tuple[Tensor, dict[
         shares |= {"branches": how.branches, "evidence": how.branches}
         shares |= {"disparity": how.disparity, "diversity": how.diversity}
     return torch.stack([shares[name] * term for name, term in terms.items()]).sum(), terms
+
+
+def flaw_losses(told: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """How far what is told of flaws is from what was planted, and whose flaws are told to be the worse.
+
+    Parameters
+    ----------
+    told : (B * K, F, T') log(1 + severity) of each family, of the batch's snippets
+    batch : with what is true of them
+
+    Returns
+    -------
+    () each, by name
+    """
+    told = told.float()
+    n_snippets = len(told) // len(batch.excerpt)
+    of_one_excerpt = pair_weights(batch.excerpt.repeat_interleave(n_snippets), across=0.0)
+    return {
+        "flaws": flaw_loss(told, batch.damage),
+        "flaw_order": flaw_ranking_loss(told, batch.damage, of_one_excerpt, indifference=_FLAW_INDIFFERENCE),
+    }
 
 
 def consensus(values: Tensor, *, n_snippets: int) -> Tensor:

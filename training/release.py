@@ -3,12 +3,14 @@
 import dataclasses
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
+from pkai import artifact
 from pkai.calibration import Calibration
 from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
@@ -19,11 +21,14 @@ from training.calibrate import Rated
 from training.evaluate import Agreement
 from training.export import MeanOfNetworks
 from training.fit import load_network
+from training.flaw_teaching import FlawTeaching, teach
 from training.flaws import FAMILIES
 from training.playback import SETTINGS
-from training.ranker import Ranker
+from training.ranker import NetworkConfig, Ranker
 from training.rated import RatedPerformance
 from training.snippets import LadderBatches
+
+Writer = Callable[[Path, Calibration, dict[str, FamilyScale], dict[str, Any]], None]
 
 # Ratings are calibrated over these, for people's recordings come from many pianos and rooms.
 _CALIBRATION_SETTINGS = ("clean", "unheard instrument", "phone")
@@ -61,18 +66,101 @@ def release(
     run = loaded[0][1]
     features, cut = run.features, run.segments
     network = _mean([network for network, _ in loaded], ladder_folder, features, cut)
+    training = {"run": dataclasses.asdict(run), "seeds": [each.seed for _, each in loaded]}
+    write = _writer(network, run.network, run.name, version, features, cut, training)
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        judge = _unscaled(write, root, run.name, _uncalibrated())
+        found = {
+            name: evaluate.scores(rated, root, run.name, cache, setting, n_workers=n_workers)
+            for name, setting in SETTINGS.items()
+        }
+        diagnosis, recovered = _diagnosis(judge, ladder_folder)
+    people = Rated(
+        scores=np.concatenate([found[name] for name in _CALIBRATION_SETTINGS]),
+        ratings=np.tile([performance.mean_rating for performance in rated], len(_CALIBRATION_SETTINGS)),
+        pieces=np.tile([performance.piece for performance in rated], len(_CALIBRATION_SETTINGS)),
+    )
+    calibration = calibrate.fit(people)
+    metrics = {
+        "agreement": {name: as_plain(evaluate.agreement(rated, scores)) for name, scores in found.items()},
+        "expected_calibration_error": round(calibrate.calibration_error(people), 4),
+        "interval_coverage": round(calibrate.interval_coverage(people), 3),
+        "diagnosis": recovered,
+    }
+    write(model_root / run.name, calibration, diagnosis, metrics)
+    return metrics
+
+
+def teach_flaws(
+    model_root: Path, name: str, ladder_folder: Path, out: Path, how: FlawTeaching, *, version: str
+) -> dict[str, Any]:
+    """Teach the networks of a model folder anew to tell flaws, and write it in place; its scores stay the same.
+
+    Parameters
+    ----------
+    model_root : usually `model/`
+    name : of the model in it
+    ladder_folder : with all its shards
+    out : folder for checkpoints
+    how : to teach
+    version : of the new weights
+
+    Returns
+    -------
+    what the manifest tells of the diagnosis
+
+    Raises
+    ------
+    ModelError
+        If the model is damaged or came without weights.
+    ValueError, FileNotFoundError
+        As `training.flaw_teaching.teach` has them.
+    """
+    folder = model_root / name
+    old = artifact.load(folder).manifest
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    mean, size = weights.read(folder)
+    for index, network in enumerate(mean.networks):
+        teach(cast(Ranker, network), ladder_folder, out / f"network-{index}", how, old.features, old.segments)
+    origin = {"name": old.name, "version": old.version, "sha256": old.sha256}
+    training = manifest["training"] | {"flaws_taught": {"from": origin, "how": dataclasses.asdict(how)}}
+    write = _writer(mean, size, name, version, old.features, old.segments, training)
+    with tempfile.TemporaryDirectory() as scratch:
+        diagnosis, recovered = _diagnosis(_unscaled(write, Path(scratch), name, old.calibration), ladder_folder)
+    write(folder, old.calibration, diagnosis, manifest["metrics"] | {"diagnosis": recovered})
+    return recovered
+
+
+def as_plain(agreement: Agreement) -> dict[str, Any]:
+    """An agreement as rounded plain values."""
+    plain: dict[str, Any] = json.loads(
+        json.dumps(dataclasses.asdict(agreement)), parse_float=lambda text: round(float(text), 4)
+    )
+    return plain
+
+
+def _writer(
+    network: MeanOfNetworks,
+    size: NetworkConfig,
+    name: str,
+    version: str,
+    features: FeatureConfig,
+    cut: SegmentConfig,
+    training: dict[str, Any],
+) -> Writer:
+    """A function that writes these networks to a folder, with what was found out about them."""
     graph = export.to_onnx(network, features, cut)
     explanation = grad_cam.to_onnx(network, graph, features, cut)
 
     def write(
         folder: Path, calibration: Calibration, diagnosis: dict[str, FamilyScale], metrics: dict[str, Any]
     ) -> None:
-        training = {"run": dataclasses.asdict(run), "seeds": [each.seed for _, each in loaded]}
         export.write(
             folder,
             graph,
-            weights.pack(network, run.network),
-            name=run.name,
+            weights.pack(network, size),
+            name=name,
             version=version,
             features=features,
             cut=cut,
@@ -83,40 +171,22 @@ def release(
             explanation=explanation,
         )
 
-    with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch)
-        (root / "references").mkdir()
-        (root / "references" / "references.json").write_text("[]")
-        write(root / run.name, _uncalibrated(), dict.fromkeys(FAMILIES, _UNSCALED), {})
-        found = {
-            name: evaluate.scores(rated, root, run.name, cache, setting, n_workers=n_workers)
-            for name, setting in SETTINGS.items()
-        }
-        told = diagnose.listen(Judge.load(root, run.name), ladder.read(ladder_folder, "validation"))
-    people = Rated(
-        scores=np.concatenate([found[name] for name in _CALIBRATION_SETTINGS]),
-        ratings=np.tile([performance.mean_rating for performance in rated], len(_CALIBRATION_SETTINGS)),
-        pieces=np.tile([performance.piece for performance in rated], len(_CALIBRATION_SETTINGS)),
-    )
-    calibration = calibrate.fit(people)
-    fitted, measured = diagnose.halves(told)
-    diagnosis = diagnose.fit(fitted)
-    metrics = {
-        "agreement": {name: as_plain(evaluate.agreement(rated, scores)) for name, scores in found.items()},
-        "expected_calibration_error": round(calibrate.calibration_error(people), 4),
-        "interval_coverage": round(calibrate.interval_coverage(people), 3),
-        "diagnosis": {"spearman": diagnose.recovery(measured, diagnosis), "n": len(measured)},
-    }
-    write(model_root / run.name, calibration, diagnosis, metrics)
-    return metrics
+    return write
 
 
-def as_plain(agreement: Agreement) -> dict[str, Any]:
-    """An agreement as rounded plain values."""
-    plain: dict[str, Any] = json.loads(
-        json.dumps(dataclasses.asdict(agreement)), parse_float=lambda text: round(float(text), 4)
-    )
-    return plain
+def _unscaled(write: Writer, root: Path, name: str, calibration: Calibration) -> Judge:
+    """The networks as a judge without references, whose severities mean nothing yet; under `root`."""
+    (root / "references").mkdir()
+    (root / "references" / "references.json").write_text("[]")
+    write(root / name, calibration, dict.fromkeys(FAMILIES, _UNSCALED), {})
+    return Judge.load(root, name)
+
+
+def _diagnosis(judge: Judge, ladder_folder: Path) -> tuple[dict[str, FamilyScale], dict[str, Any]]:
+    """Scales from one half of the ladder's unseen pieces, and how well flaws are told in the other."""
+    fitted, measured = diagnose.halves(diagnose.listen(judge, ladder.read(ladder_folder, "validation")))
+    scales = diagnose.fit(fitted)
+    return scales, {"spearman": diagnose.recovery(measured, scales), "n": len(measured)}
 
 
 def _mean(networks: list[Ranker], ladder_folder: Path, features: FeatureConfig, cut: SegmentConfig) -> MeanOfNetworks:

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -16,14 +17,16 @@ from conftest import ROOT, need
 from made_performance import etude
 from pkai import artifact
 from pkai.scorer import Judge
-from training import evaluate, instruments, ladder, rated
+from training import evaluate, flaw_teaching, instruments, ladder, networks, rated
 from training import fit as fitting
 from training.config import RunConfig
 from training.excerpts import ExcerptConfig, Source
+from training.flaw_teaching import FlawTeaching
 from training.flaws import FAMILIES
 from training.ladder import LadderConfig
 from training.networks import NetworkConfig
 from training.performance import Performance, read_midi, write_midi
+from training.ranker import SmallRanker
 from training.snippets import Batch
 
 # Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.
@@ -32,6 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::Deprecat
 LADDER = LadderConfig(
     n_shards=1,
     n_validation_shards=1,
+    n_apart_shards=1,
     excerpts_per_shard=2,
     n_versions=2,
     excerpts=ExcerptConfig(shortest_s=12.0, longest_s=13.0, slowest=1.5, fastest=3.0),
@@ -76,9 +80,10 @@ def global_step(checkpoint: Path) -> int:
 
 
 def test_the_ladder_is_built_once_and_read_whole(ladder_folder: Path) -> None:
-    assert {path.name.split("-")[0] for path in ladder_folder.iterdir()} == {"train", "validation"}
+    assert {path.name.split("-")[0] for path in ladder_folder.iterdir()} == {"train", "validation", "apart"}
     assert len(ladder.read(ladder_folder, "train")) == LADDER.n_shards
-    for part in ("train", "validation"):
+    parts: tuple[ladder.Part, ...] = ("train", "validation", "apart")
+    for part in parts:
         for shard in ladder.read(ladder_folder, part):
             n_versions = LADDER.excerpts_per_shard * LADDER.n_versions
             assert len(shard.lengths) == len(shard.label_lengths) == len(shard.severity) == n_versions
@@ -128,6 +133,66 @@ def test_a_killed_fit_goes_on_from_its_checkpoint_and_ends_where_it_should(
     network, run = fitting.load_network(best)
     assert run == RUN and not network.training
     assert all(bool(torch.isfinite(weight).all()) for weight in network.state_dict().values())
+
+
+TEACHING = FlawTeaching(n_steps=6, n_excerpts=2, n_versions=2, checkpoint_every=2)
+
+
+def small_network(seed: int) -> SmallRanker:
+    torch.manual_seed(seed)
+    network = networks.build(RUN.network, len(FAMILIES)).eval()
+    assert isinstance(network, SmallRanker)
+    return network
+
+
+def test_teaching_flaws_changes_what_is_told_of_them_and_no_score(ladder_folder: Path, tmp_path: Path) -> None:
+    network, snippets = small_network(0), torch.randn(3, RUN.segments.snippet_frames(RUN.features), 96)
+    with torch.no_grad():
+        before = network(snippets)
+    flaw_teaching.teach(network, ladder_folder, tmp_path, TEACHING, RUN.features, RUN.segments)
+    with torch.no_grad():
+        after = network(snippets)
+    assert torch.equal(before[0], after[0]) and torch.equal(before[1], after[1])
+    assert not torch.allclose(before[2], after[2], atol=1e-3)
+    assert not network.training and all(weight.requires_grad for weight in network.parameters())
+
+
+def test_a_teaching_that_was_stopped_goes_on_and_one_of_another_network_is_refused(
+    ladder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(Exception):
+        """What a power cut looks like from inside."""
+
+    steps: list[int] = []
+    original = fitting.Drawn.__iter__
+
+    def counted(drawn: fitting.Drawn) -> Iterator[Batch]:
+        for batch in original(drawn):
+            if len(steps) == 5:
+                raise Killed
+            steps.append(len(steps))
+            yield batch
+
+    monkeypatch.setattr(fitting.Drawn, "__iter__", counted)
+    with pytest.raises(Killed):
+        flaw_teaching.teach(small_network(0), ladder_folder, tmp_path, TEACHING, RUN.features, RUN.segments)
+    reached = global_step(tmp_path / fitting.LAST_CHECKPOINT)
+    assert 0 < reached < TEACHING.n_steps
+    monkeypatch.undo()
+    taught, again = small_network(0), small_network(0)
+    flaw_teaching.teach(taught, ladder_folder, tmp_path, TEACHING, RUN.features, RUN.segments)
+    assert global_step(tmp_path / fitting.LAST_CHECKPOINT) == TEACHING.n_steps
+    flaw_teaching.teach(again, ladder_folder, tmp_path, TEACHING, RUN.features, RUN.segments)  # nothing is left to do
+    for one, other in zip(taught.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+    with pytest.raises(ValueError, match="is of another teaching: it has network"):
+        flaw_teaching.teach(small_network(1), ladder_folder, tmp_path, TEACHING, RUN.features, RUN.segments)
+
+
+def test_a_resnet_cannot_be_taught_flaws_alone(tmp_path: Path) -> None:
+    resnet = networks.build(NetworkConfig(base="resnet18", channels=(2, 2, 2, 2)), len(FAMILIES))
+    with pytest.raises(ValueError, match="only those of the small networks learn apart"):
+        flaw_teaching.teach(resnet, tmp_path, tmp_path, TEACHING, RUN.features, RUN.segments)
 
 
 @cache

@@ -11,12 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from made_performance import etude
-from training.flaws import FAMILIES, KINDS, Flaws, draw_flaws
+from training.flaws import FAMILIES, KINDS, MOST_OF_ONE_KIND, Flaws, draw_apart, draw_flaws
 from training.performance import Notes, Performance, make_notes
 from training.skill_ladder import LABEL_STEP_S, Version, degrade
 
 ETUDE = etude()
-MOST_OF_ONE_KIND = 2.5
 N_SEEDS = 12
 
 
@@ -250,3 +249,25 @@ def test_a_performance_of_which_every_note_is_missed_is_not_empty() -> None:
     one = Performance(make_notes([(0.0, 0.5, 60, 64)]))
     for seed in range(200):
         assert len(degrade(one, only("missed", 25.0), np.random.default_rng(seed)).performance.notes) == 1
+
+
+def families_of(flaws: Flaws) -> set[str]:
+    return {KINDS[name].family for name, amount in flaws.amounts.items() if amount > 0}
+
+
+@given(seed=st.integers(0, 2**32))
+def test_flaws_drawn_apart_are_of_one_to_three_families(seed: int) -> None:
+    flaws = draw_apart(np.random.default_rng(seed))
+    assert set(flaws.amounts) == set(KINDS)
+    assert 1 <= len(families_of(flaws)) <= 3
+    assert max(flaws.amounts.values()) <= MOST_OF_ONE_KIND
+
+
+def test_every_family_is_drawn_alone_about_as_often() -> None:
+    rng = np.random.default_rng(0)
+    alone = Counter(
+        min(families) for families in (families_of(draw_apart(rng)) for _ in range(2000)) if len(families) == 1
+    )
+    assert set(alone) == set(FAMILIES)
+    assert sum(alone.values()) == pytest.approx(1200, abs=100)
+    assert max(alone.values()) < 1.4 * min(alone.values())
