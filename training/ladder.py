@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Part = Literal["train", "validation", "apart"]
+Part = Literal["train", "validation", "apart", "apart-validation"]
 Draw = Callable[[np.random.Generator], Flaws]
-_SEED_OF_PART: dict[Part, int] = {"train": 0, "validation": 1, "apart": 2}
+_SEED_OF_PART: dict[Part, int] = {"train": 0, "validation": 1, "apart": 2, "apart-validation": 3}
 _OUT_OF_TUNE_CENTS = 4.0  # mean of the deviation between keys; a piano at home may pass 10
 
 
@@ -40,7 +40,8 @@ class LadderConfig:
     ----------
     n_shards, excerpts_per_shard : their product is the number of excerpts to train on
     n_validation_shards : besides, of pieces that training never hears
-    n_apart_shards : besides, of the pieces to train on, each version with a few families of flaws, to tell these apart
+    n_apart_shards, n_apart_validation_shards : besides, of the same pieces each, every version with a few families of
+        flaws, to tell these apart
     n_versions : of each excerpt; the first has no flaw
     worst : greatest severity drawn; lesser ones come more often, for there people are hard to tell apart
     longest_s : versions are cut there, so that a slow one does not outweigh its siblings
@@ -51,6 +52,7 @@ class LadderConfig:
     n_shards: int = 17
     n_validation_shards: int = 3
     n_apart_shards: int = 12
+    n_apart_validation_shards: int = 2
     excerpts_per_shard: int = 64
     n_versions: int = 6
     worst: float = 1.0
@@ -97,7 +99,7 @@ def build(sources: tuple[Source, ...], folder: Path, cache: Path, config: Ladder
     Parameters
     ----------
     sources : performances by experts
-    folder : for `train-*.npz`, `validation-*.npz` and `apart-*.npz`
+    folder : for the shards of every part, such as `train-000.npz`
     cache : where sampled grands are kept
     config : of the ladder
     n_workers : processes
@@ -121,6 +123,7 @@ def build(sources: tuple[Source, ...], folder: Path, cache: Path, config: Ladder
         ("validation", held_out, config.n_validation_shards),
         ("train", trained, config.n_shards),
         ("apart", trained, config.n_apart_shards),
+        ("apart-validation", held_out, config.n_apart_validation_shards),
     )
     jobs = [
         (folder / f"{part}-{index:03d}.npz", part, chosen, cache, config, (config.seed, _SEED_OF_PART[part], index))
@@ -140,14 +143,14 @@ def read(folder: Path, part: Part) -> list[Shard]:
     Parameters
     ----------
     folder : that `build` filled
-    part : "train", "validation" or "apart"
+    part : "train" and "validation", of mixtures of flaws; "apart" and "apart-validation", of a few families at a time
 
     Raises
     ------
     FileNotFoundError
         If there is none.
     """
-    paths = sorted(folder.glob(f"{part}-*.npz"))
+    paths = sorted(folder.glob(f"{part}-[0-9]*.npz"))
     if not paths:
         raise FileNotFoundError(f"{folder} holds no {part} shards; build the ladder first")
     return [Shard(**dict(np.load(path))) for path in paths]
@@ -156,7 +159,7 @@ def read(folder: Path, part: Part) -> list[Shard]:
 def _build_shard(job: tuple[Path, Part, tuple[Source, ...], Path, LadderConfig, tuple[int, int, int]]) -> Path:
     path, part, sources, cache, config, seed = job
     rng = np.random.default_rng(seed)
-    rungs = _apart if part == "apart" else _by_severity
+    rungs = _apart if part in ("apart", "apart-validation") else _by_severity
     pianos = instruments.for_training(cache)
     renderer = _renderer(config.features.sample_rate)
     rows = [

@@ -36,6 +36,7 @@ LADDER = LadderConfig(
     n_shards=1,
     n_validation_shards=1,
     n_apart_shards=1,
+    n_apart_validation_shards=1,
     excerpts_per_shard=2,
     n_versions=2,
     excerpts=ExcerptConfig(shortest_s=12.0, longest_s=13.0, slowest=1.5, fastest=3.0),
@@ -80,9 +81,9 @@ def global_step(checkpoint: Path) -> int:
 
 
 def test_the_ladder_is_built_once_and_read_whole(ladder_folder: Path) -> None:
-    assert {path.name.split("-")[0] for path in ladder_folder.iterdir()} == {"train", "validation", "apart"}
+    parts: tuple[ladder.Part, ...] = ("train", "validation", "apart", "apart-validation")
+    assert {path.stem.rstrip("0123456789") for path in ladder_folder.iterdir()} == {f"{part}-" for part in parts}
     assert len(ladder.read(ladder_folder, "train")) == LADDER.n_shards
-    parts: tuple[ladder.Part, ...] = ("train", "validation", "apart")
     for part in parts:
         for shard in ladder.read(ladder_folder, part):
             n_versions = LADDER.excerpts_per_shard * LADDER.n_versions
@@ -94,7 +95,9 @@ def test_the_ladder_is_built_once_and_read_whole(ladder_folder: Path) -> None:
             np.testing.assert_array_equal(shard.severity[::2], 0.0)  # the first of each excerpt has no flaw
             assert shard.severity[1::2].min() > 0
             pieces = set(shard.pieces.tolist())
-            assert {ladder.is_validation(piece, LADDER.validation_share) for piece in pieces} == {part == "validation"}
+            assert {ladder.is_validation(piece, LADDER.validation_share) for piece in pieces} == {
+                part.endswith("validation")
+            }
 
 
 def test_a_ladder_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:

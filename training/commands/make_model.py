@@ -1,0 +1,71 @@
+"""`pkai-train make-model`: the whole of training, from raw data to a model folder. Called again, it resumes.
+
+Each step is a command of its own, which does only what is not there yet.
+"""
+
+import argparse
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from training.config import RunConfig
+
+_log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this step."""
+    parser.add_argument("--sources", type=Path, required=True, help="performances with their scores, as fetched")
+    parser.add_argument("--rated", type=Path, required=True, help="folder with ratings.csv, as fetched")
+    parser.add_argument(
+        "--config", type=Path, default=Path("training/configs/apr.yaml"), help="of the run (default: %(default)s)"
+    )
+    parser.add_argument("--version", required=True, help="of the weights, such as 0.1.0")
+    parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="for checkpoints (default: %(default)s)")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("cache"), help="for the ladder and sampled grands (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the fit (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
+    parser.add_argument("--no-sampled-grands", action="store_true", help="do not fetch sampled grands with npm")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Take the steps in turn; the result of the first that fails, else 0."""
+    from training.__main__ import main
+    from training.config import RunConfig
+
+    try:
+        config = RunConfig.read(args.config)
+    except (ValueError, OSError) as err:
+        _log.error("make-model: %s", err)
+        return 1
+    for step in _steps(args, config):
+        _log.info("pkai-train %s", " ".join(step))
+        if failed := main(step):
+            _log.error("make-model: %s failed; the same command goes on from there", step[0])
+            return failed
+    return 0
+
+
+def _steps(args: argparse.Namespace, config: "RunConfig") -> list[list[str]]:
+    """Arguments of `pkai-train` for each step."""
+    name = config.name
+    ladder, cache = str(args.cache / "ladder"), ["--cache", str(args.cache)]
+    workers, model = ["--workers", str(args.workers)], ["--model-dir", str(args.model_dir)]
+    fitted, taught = args.runs / f"{name}-{args.seed}", args.runs / f"{name}-{args.seed}-flaws"
+    seed, version = ["--seed", str(args.seed)], ["--version", args.version]
+    grands = ["--no-sampled-grands"] if args.no_sampled_grands else []
+    checkpoint, rated = str(fitted / "best.ckpt"), str(args.rated)
+    exporting = ["export", checkpoint, "--rated", rated, "--ladder", ladder, *model, *cache, *version, *workers]
+    teaching = ["teach-flaws", "--name", name, "--ladder", ladder, "--out", str(taught), *model, *version, *seed]
+    return [
+        ["ladder", "--sources", str(args.sources), "--out", ladder, *cache, *workers, *grands],
+        ["fit", "--config", str(args.config), "--ladder", ladder, "--out", str(fitted), *seed],
+        exporting,
+        *([] if config.network.base == "resnet18" else [teaching]),  # a ResNet has no layers of their own for flaws
+        ["references", *model, *cache],
+    ]
