@@ -21,7 +21,7 @@ Frames = npt.NDArray[np.float32]
 # Neighbouring mel bands summed at once. A filter is zero outside a few bins, so small products save most of one large
 # product's work; they also stay below the size at which OpenBLAS calls its threads, whose waiting for each other took
 # five times the work itself, and far more beside other programs.
-_BANDS_PER_PRODUCT = 8
+_BANDS_PER_PRODUCT = 16
 _LOG_FLOOR = 1e-7
 # Three minutes' worth.
 _ROWS_TO_BEGIN_WITH = 9000

@@ -210,7 +210,7 @@ def test_decoding_stops_at_the_limit_and_reads_little_further() -> None:
     with pytest.raises(RecordingTooLong, match=r"recording is longer than 0\.5 min; send at most 0\.5 min"):
         for block in audio.stream(cast(Any, endless), sample_rate=SAMPLE_RATE, max_duration_s=30.0):
             heard_s += len(block) / SAMPLE_RATE
-    assert 29.0 < heard_s <= 30.0
+    assert 27.0 < heard_s <= 30.0  # in blocks of two seconds
     assert endless.bytes_read < 4 * 30 * 16_000
 
 
