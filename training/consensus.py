@@ -3,7 +3,7 @@
 A recording's score is the segmental consensus of the service.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from torch import nn
 from pkai import artifact, consensus, segments
 from pkai.features import FeatureConfig, Frames
 from pkai.segments import SegmentConfig, Starts
-from training import weights
+from training import ensemble, weights
 from training.fit import load_network
 
 Floats = npt.NDArray[np.float64]
@@ -96,11 +96,37 @@ def of_checkpoint(path: Path) -> tuple[str, Scorer]:
     )
 
 
+def of_mean(paths: Sequence[Path], ladder_folder: Path) -> tuple[str, Scorer]:
+    """The name of a run, and checkpoints of it that differ in their seed, heard as one, as in a model of them all.
+
+    Parameters
+    ----------
+    paths : of the checkpoints
+    ladder_folder : whose "validation" shards put them on one scale
+
+    Raises
+    ------
+    ValueError
+        If they are of several runs.
+    """
+    loaded = [load_network(path) for path in paths]
+    _, run = loaded[0]
+    if len(names := sorted({each.name for _, each in loaded})) > 1:
+        raise ValueError(f"checkpoints of {' and '.join(names)} are not heard as one; name those of a run together")
+    mean = ensemble.standardised([network for network, _ in loaded], ladder_folder, run.features, run.segments)
+    return run.name, Scorer(
+        name=f"{run.name}, seeds {' and '.join(str(each.seed) for _, each in loaded)}",
+        features=run.features,
+        cut=run.segments,
+        snippet_scores=of_network(mean.eval()),
+    )
+
+
 def of_network(network: nn.Module) -> Callable[[Frames], Floats]:
     """A network, whose first output is the score, as a function of arrays."""
 
     def snippet_scores(snippets: Frames) -> Floats:
         with torch.inference_mode():
-            return np.asarray(network(torch.from_numpy(snippets))[0].numpy(), np.float64)
+            return np.asarray(network(torch.from_numpy(snippets))[0].float().numpy(), np.float64)
 
     return snippet_scores

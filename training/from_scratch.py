@@ -22,6 +22,7 @@ from training.augmentation import augmented
 from training.config import RunConfig
 from training.consensus import Scorer
 from training.cross_validation import Learnt
+from training.fit import native_precision
 from training.flaws import FAMILIES
 from training.objective import objective
 from training.people import Indices, People
@@ -59,8 +60,9 @@ class FromScratch:
             name=how.name, features=how.features, cut=how.segments, snippet_scores=consensus.of_network(network)
         )
         scores = np.full(len(self.recordings), np.nan)
-        for i in (*train, *held_out):
-            scores[i] = scorer.score(self.recordings[i])
+        with _native_precision():
+            for i in (*train, *held_out):
+                scores[i] = scorer.score(self.recordings[i])
         # Fitted to recordings that it trained on, so its odds are too sure; there are none to spare.
         odds = calibrate.Rated(scores=scores[train], ratings=people.truth[train], pieces=people.pieces[train])
         scale, tie_band = calibrate.fit_comparison(odds)
@@ -83,13 +85,19 @@ def trained(how: RunConfig, recordings: Sequence[Frames], people: People, train:
     for _ in range(how.n_steps):
         batch = _batch(how, recordings, people, train, rng)
         snippets = augmented(batch.snippets, how.augmentation, how.features)
-        loss, _ = objective(network.hear(snippets), batch, how)
+        with _native_precision():
+            loss, _ = objective(network.hear(snippets), batch, how)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), how.gradient_clip)
         optimizer.step()
         schedule.step()
     return network.eval()
+
+
+def _native_precision() -> torch.autocast:
+    """As `fit` computes: in 16 bits where the processor has instructions for them."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=native_precision() == "bf16-mixed")
 
 
 def _batch(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 
 from pkai import artifact
 from pkai.calibration import Calibration
@@ -16,7 +15,7 @@ from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
 from pkai.scorer import Judge
 from pkai.segments import SegmentConfig
-from training import calibrate, diagnose, evaluate, export, grad_cam, ladder, weights
+from training import calibrate, diagnose, ensemble, evaluate, export, grad_cam, ladder, weights
 from training.calibrate import Rated
 from training.evaluate import Agreement
 from training.export import MeanOfNetworks
@@ -26,7 +25,6 @@ from training.flaws import FAMILIES
 from training.playback import SETTINGS
 from training.ranker import NetworkConfig, Ranker
 from training.rated import RatedPerformance
-from training.snippets import LadderBatches
 
 Writer = Callable[[Path, Calibration, dict[str, FamilyScale], dict[str, Any]], None]
 
@@ -65,7 +63,7 @@ def release(
     loaded = [load_network(checkpoint) for checkpoint in checkpoints]
     run = loaded[0][1]
     features, cut = run.features, run.segments
-    network = _mean([network for network, _ in loaded], ladder_folder, features, cut)
+    network = ensemble.standardised([network for network, _ in loaded], ladder_folder, features, cut)
     training = {"run": dataclasses.asdict(run), "seeds": [each.seed for _, each in loaded]}
     write = _writer(network, run.network, run.name, version, features, cut, training)
     with tempfile.TemporaryDirectory() as scratch:
@@ -194,23 +192,6 @@ def _diagnosis(judge: Judge, ladder_folder: Path) -> tuple[dict[str, FamilyScale
     )
     scales = diagnose.fit([*mixtures[0], *apart[0]])
     return scales, {"spearman": diagnose.recovery(mixtures[1], scales), "n": len(mixtures[1])}
-
-
-def _mean(networks: list[Ranker], ladder_folder: Path, features: FeatureConfig, cut: SegmentConfig) -> MeanOfNetworks:
-    """The networks as one, each standardised on snippets of pieces that none of them trained on."""
-    batches = LadderBatches(
-        ladder.read(ladder_folder, "validation"),
-        snippet_frames=cut.snippet_frames(features),
-        features=features,
-        n_excerpts=16,
-        n_versions=6,
-        seed=0,
-    )
-    rng = np.random.default_rng(0)
-    snippets = torch.cat([batches.draw(rng).snippets for _ in range(4)])
-    with torch.no_grad():
-        scores = [network(snippets)[0] for network in networks]
-    return MeanOfNetworks(networks, [float(s.mean()) for s in scores], [float(s.std()) for s in scores])
 
 
 def _uncalibrated() -> Calibration:

@@ -42,8 +42,8 @@ _FORMATS = (
 )
 _OPEN_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 _MAX_DAMAGED_PACKETS_IN_A_ROW = 1000
-# Handed on at a time: a call of the resampler costs as much as the thousand samples of one frame do, and decoding drives
-# what the next stage works with out of the cache.
+# Handed on at a time: a call of the resampler costs as much as the thousand samples of one frame do, and decoding
+# drives what the next stage works with out of the cache.
 _RESAMPLED_AT_ONCE_S = 2.0
 _SUPPORTED_HINT = "send MP3, M4A/AAC, WebM, Ogg, Opus, FLAC or WAV"
 

@@ -188,3 +188,8 @@ def test_what_cannot_be_measured_is_told_on_one_line(place: Path, caplog: pytest
     assert "holds no ratings.csv" in caplog.text
     assert main(step(place, "cv", place / "rated", "--setting", "underwater")) == 1
     assert "no setting 'underwater'; there are: clean" in caplog.text
+    assert main(step(place, "evaluate", place / "rated", "--checkpoints", "a", "b", "--heard-as-one", "2")) == 1
+    assert "name it: --ladder FOLDER" in caplog.text
+    three = ["--checkpoints", "a", "b", "c", "--heard-as-one", "2", "--ladder", "ladder"]
+    assert main(step(place, "evaluate", place / "rated", *three)) == 1
+    assert "3 checkpoints cannot be heard 2 at a time" in caplog.text

@@ -1,5 +1,6 @@
 """The whole of training in small: a ladder of two made-up pieces, a fit that is killed and resumed; and what ships."""
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -17,7 +18,7 @@ from conftest import ROOT, need
 from made_performance import etude
 from pkai import artifact
 from pkai.scorer import Judge
-from training import evaluate, flaw_teaching, instruments, ladder, networks, rated
+from training import consensus, evaluate, flaw_teaching, instruments, ladder, networks, rated
 from training import fit as fitting
 from training.config import RunConfig
 from training.excerpts import ExcerptConfig, Source
@@ -136,6 +137,25 @@ def test_a_killed_fit_goes_on_from_its_checkpoint_and_ends_where_it_should(
     network, run = fitting.load_network(best)
     assert run == RUN and not network.training
     assert all(bool(torch.isfinite(weight).all()) for weight in network.state_dict().values())
+
+
+def test_checkpoints_are_heard_as_one_on_one_scale(ladder_folder: Path, tmp_path: Path) -> None:
+    runs = [dataclasses.replace(RUN, seed=seed, n_steps=2) for seed in range(2)]
+    paths = [fitting.fit(run, ladder_folder, tmp_path / str(run.seed)) for run in runs]
+    name, both = consensus.of_mean(paths, ladder_folder)
+    alone = [consensus.of_checkpoint(path)[1] for path in paths]
+    assert (name, both.name) == (RUN.name, f"{RUN.name}, seeds 0 and 1")
+    snippets = [RUN.segments.snippet_frames(RUN.features), RUN.features.n_features]
+    heard = np.random.default_rng(0).standard_normal((50, *snippets)).astype(np.float32)
+    scores = [each.snippet_scores(heard) for each in alone]
+    # What each says is moved and scaled, and then they are averaged.
+    columns = np.stack([*scores, np.ones(len(heard))], axis=1)
+    weights, *_ = np.linalg.lstsq(columns, both.snippet_scores(heard), rcond=None)
+    np.testing.assert_allclose(columns @ weights, both.snippet_scores(heard), atol=1e-4)
+    assert min(weights[:2]) > 0
+    other = fitting.fit(dataclasses.replace(runs[0], name="other"), ladder_folder, tmp_path / "other")
+    with pytest.raises(ValueError, match="checkpoints of other and pdr are not heard as one"):
+        consensus.of_mean([other, paths[1]], ladder_folder)
 
 
 TEACHING = FlawTeaching(n_steps=6, n_excerpts=2, n_versions=2, checkpoint_every=2)

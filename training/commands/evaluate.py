@@ -64,6 +64,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="networks; those of one run that differ in their seed are taken together",
     )
     parser.add_argument(
+        "--heard-as-one",
+        type=int,
+        default=1,
+        metavar="N",
+        help="so many checkpoints at a time, in their order, as a model of N networks hears; needs --ladder",
+    )
+    parser.add_argument(
         "--cache", type=Path, default=Path("cache"), help="folder of sampled grands (default: %(default)s)"
     )
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=["clean"], help="default: %(default)s")
@@ -143,12 +150,25 @@ def _contenders(args: argparse.Namespace) -> list[Contender]:
         seeds = consensus.seeds_of_model(folder) if args.each_seed else []
         shipped = consensus.of_model(folder)
         found.append(Contender(label=shipped.name, shipped=shipped, seeds=seeds))
-    runs: dict[str, list[Scorer]] = {}
-    for path in args.checkpoints:
-        run, scorer = consensus.of_checkpoint(path)
-        runs.setdefault(run, []).append(scorer)
-    found += [Contender(label=f"{run}, checkpoints", shipped=None, seeds=seeds) for run, seeds in runs.items()]
+    found += [Contender(label=run, shipped=None, seeds=seeds) for run, seeds in _of_checkpoints(args).items()]
     return found
+
+
+def _of_checkpoints(args: argparse.Namespace) -> dict[str, list["Scorer"]]:
+    """Scorers of each run that checkpoints were named of."""
+    from training import consensus
+
+    size = args.heard_as_one
+    if size > 1 and not args.ladder:
+        raise ValueError("--heard-as-one puts checkpoints on one scale by the skill ladder; name it: --ladder FOLDER")
+    if size < 1 or len(args.checkpoints) % size:
+        raise ValueError(f"{len(args.checkpoints)} checkpoints cannot be heard {size} at a time; name a multiple of it")
+    runs: dict[str, list[Scorer]] = {}
+    for first in range(0, len(args.checkpoints), size):
+        paths = args.checkpoints[first : first + size]
+        run, scorer = consensus.of_mean(paths, args.ladder) if size > 1 else consensus.of_checkpoint(paths[0])
+        runs.setdefault(run + (f", {size} checkpoints as one" if size > 1 else ", checkpoints"), []).append(scorer)
+    return runs
 
 
 def _of_setting(
@@ -196,6 +216,7 @@ def _command(args: argparse.Namespace) -> str:
         "model": args.model,
         "each-seed": args.each_seed,
         "checkpoints": [f"runs/{path.parent.name}/{path.name}" for path in args.checkpoints] or None,
+        "heard-as-one": args.heard_as_one if args.heard_as_one > 1 else None,
         "settings": args.settings,
         "pieces": args.pieces,
         "handcrafted": args.handcrafted,

