@@ -2,7 +2,9 @@
 
 import dataclasses
 import logging
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +13,7 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -186,7 +189,7 @@ def _keeper(run: RunConfig, out: Path) -> ModelCheckpoint:
 def _trainer(run: RunConfig, out: Path, asked: Sequence[Callback]) -> lightning.Trainer:
     # Lightning's own "save_last" writes only when there is a new best: one would go on from long ago.
     every_validation = ModelCheckpoint(out, filename=Path(LAST_CHECKPOINT).stem, enable_version_counter=False)
-    callbacks: list[Callback] = [*asked, every_validation, TQDMProgressBar(refresh_rate=10)]
+    callbacks: list[Callback] = [*asked, every_validation, Progress(refresh_rate=10)]
     if run.patience is not None:
         callbacks.append(EarlyStopping(f"validation/{run.select_by}", mode="max", patience=run.patience))
     return lightning.Trainer(
@@ -205,6 +208,20 @@ def _trainer(run: RunConfig, out: Path, asked: Sequence[Callback]) -> lightning.
         callbacks=callbacks,
         enable_model_summary=False,
     )
+
+
+class Progress(TQDMProgressBar):
+    """Lightning's bars on the standard error, for the standard output is of results."""
+
+    def init_train_tqdm(self) -> Tqdm:
+        """The bar of training."""
+        with redirect_stdout(sys.stderr):
+            return super().init_train_tqdm()
+
+    def init_validation_tqdm(self) -> Tqdm:
+        """The bar of a validation."""
+        with redirect_stdout(sys.stderr):
+            return super().init_validation_tqdm()
 
 
 def native_precision() -> Literal["bf16-mixed", "32-true"]:

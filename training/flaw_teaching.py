@@ -12,7 +12,7 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -23,7 +23,7 @@ from pkai.segments import SegmentConfig
 from training import ladder
 from training.augmentation import Augmentation, augmented
 from training.bounds import require
-from training.fit import LAST_CHECKPOINT, Drawn, native_precision
+from training.fit import LAST_CHECKPOINT, Drawn, Progress, native_precision
 from training.objective import flaw_losses
 from training.ranker import Ranker, SmallRanker
 from training.snippets import Batch, LadderBatches
@@ -116,7 +116,7 @@ def teach(
                 every_n_train_steps=how.checkpoint_every,
                 enable_version_counter=False,
             ),
-            TQDMProgressBar(refresh_rate=10),
+            Progress(refresh_rate=10),
         ],
         enable_model_summary=False,
     )

@@ -49,7 +49,7 @@ class LadderConfig:
     seed : of everything drawn
     """
 
-    n_shards: int = 17
+    n_shards: int = 34
     n_validation_shards: int = 3
     n_apart_shards: int = 12
     n_apart_validation_shards: int = 2

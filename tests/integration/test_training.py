@@ -107,7 +107,7 @@ def test_a_ladder_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_killed_fit_goes_on_from_its_checkpoint_and_ends_where_it_should(
-    ladder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ladder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Killed(Exception):
         """What a power cut looks like from inside."""
@@ -134,6 +134,8 @@ def test_a_killed_fit_goes_on_from_its_checkpoint_and_ends_where_it_should(
     steps.clear()
     assert fitting.fit(RUN, ladder_folder, tmp_path) == best
     assert steps == []  # nothing is left to do
+    told = capsys.readouterr()
+    assert not told.out and "train/loss" in told.err  # the standard output is of results
     network, run = fitting.load_network(best)
     assert run == RUN and not network.training
     assert all(bool(torch.isfinite(weight).all()) for weight in network.state_dict().values())
@@ -263,3 +265,8 @@ def test_the_shipped_graph_is_what_its_manifest_says(shipped: Judge) -> None:
     assert opsets[""] == manifest["opset"]
     assert set(manifest["outputs"]) == set(artifact.OUTPUT_NAMES)
     assert manifest["name"] == "pdr" and manifest["metrics"]
+
+
+def test_the_shipped_models_stay_small_enough_for_a_repository() -> None:
+    sizes = [path.stat().st_size for pattern in ("*.onnx", "*.npz") for path in (ROOT / "model").glob(f"*/{pattern}")]
+    assert len(sizes) >= 6 and sum(sizes) < 15e6
