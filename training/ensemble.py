@@ -27,11 +27,12 @@ def standardised(
     ladder_folder : with "validation" shards
     features, cut : what the networks hear
     """
+    shards = ladder.read(ladder_folder, "validation")
     batches = LadderBatches(
-        ladder.read(ladder_folder, "validation"),
+        shards,
         snippet_frames=cut.snippet_frames(features),
         features=features,
-        n_excerpts=_N_EXCERPTS,
+        n_excerpts=min(_N_EXCERPTS, sum(len(np.unique(shard.excerpt)) for shard in shards)),
         n_versions=_N_VERSIONS,
         seed=0,
     )
