@@ -76,13 +76,18 @@ def halves(told: Iterable[Told]) -> tuple[list[Told], list[Told]]:
     return parts
 
 
-def fit(told: Sequence[Told]) -> dict[str, FamilyScale]:
+def fit(mixtures: Sequence[Told], apart: Sequence[Told] = ()) -> dict[str, FamilyScale]:
     """A scale for each family, in the order of FAMILIES.
 
     The severity is what was planted on average where the network told so much, made monotone. A recording is called
     "some" or "much" from the severity on at which that is more likely right than not.
+
+    Parameters
+    ----------
+    mixtures : versions with many families of flaws at once, as people have them; the words are fitted to these
+    apart : versions with few; severities are fitted to both, for in mixtures nothing is as bad as what is bad alone
     """
-    return {family: _fit_family(told, row) for row, family in enumerate(FAMILIES)}
+    return {family: _fit_family(mixtures, apart, row) for row, family in enumerate(FAMILIES)}
 
 
 def recording_severities(told: Sequence[Told], scale: FamilyScale, row: int) -> Floats:
@@ -134,12 +139,13 @@ def _unnamed(duration_s: float) -> RecordingFacts:
     )
 
 
-def _fit_family(told: Sequence[Told], row: int) -> FamilyScale:
+def _fit_family(mixtures: Sequence[Told], apart: Sequence[Told], row: int) -> FamilyScale:
+    both = [*mixtures, *apart]
     told_knots, severity_knots = _knots(
-        np.concatenate([each.told[row] for each in told]), np.concatenate([each.planted[row] for each in told])
+        np.concatenate([each.told[row] for each in both]), np.concatenate([each.planted[row] for each in both])
     )
     scale = FamilyScale(told_knots=told_knots, severity_knots=severity_knots, some_from=_NEVER, much_from=2 * _NEVER)
-    said, planted = recording_severities(told, scale, row), planted_severities(told, row)
+    said, planted = recording_severities(mixtures, scale, row), planted_severities(mixtures, row)
     some_from = _least_sure(said, planted >= SOME_PLANTED)
     much_from = max(_least_sure(said, planted >= MUCH_PLANTED), 1.01 * some_from)
     return FamilyScale(told_knots=told_knots, severity_knots=severity_knots, some_from=some_from, much_from=much_from)

@@ -181,16 +181,12 @@ def _unscaled(write: Writer, root: Path, name: str, calibration: Calibration) ->
 
 
 def _diagnosis(judge: Judge, ladder_folder: Path) -> tuple[dict[str, FamilyScale], dict[str, Any]]:
-    """Scales from one half of the ladder's unseen pieces, and how well flaws are told in the mixtures of the other.
-
-    Scales are fitted to mixtures and to flaws that come apart: people may have either, and in mixtures nothing is ever
-    as bad as what is bad alone.
-    """
+    """Scales from one half of the ladder's unseen pieces, and how well flaws are told in the mixtures of the other."""
     mixtures, apart = (
         diagnose.halves(diagnose.listen(judge, ladder.read(ladder_folder, part)))
         for part in ("validation", "apart-validation")
     )
-    scales = diagnose.fit([*mixtures[0], *apart[0]])
+    scales = diagnose.fit(mixtures[0], apart[0])
     return scales, {"spearman": diagnose.recovery(mixtures[1], scales), "n": len(mixtures[1])}
 
 

@@ -87,6 +87,22 @@ def test_what_was_not_heard_is_never_called_much(rng: np.random.Generator) -> No
         assert scale.extent(1e6) == "much" and scale.extent(50.0) == "none", "the word is never said"
 
 
+def test_flaws_that_come_alone_stretch_the_severities_and_change_no_word_s_chance(rng: np.random.Generator) -> None:
+    mixtures, _ = diagnose.halves(versions(rng))
+    unheard = [each for row in range(len(FAMILIES)) for each in planted_alone(row, rng, heard=False)]
+    heard = [each for row in range(len(FAMILIES)) for each in planted_alone(row, rng)]
+    few = [each for each in mixtures if each.planted.max() < 1.0]
+    for row, (alone, with_apart) in enumerate(
+        zip(diagnose.fit(few).values(), diagnose.fit(few, heard).values(), strict=True)
+    ):
+        assert with_apart.severity_knots[-1] > alone.severity_knots[-1]  # nothing in the mixtures was as bad
+        # Words stay right in mixtures, though all that comes alone goes unheard.
+        scale = diagnose.fit(mixtures, unheard)[FAMILIES[row]]
+        said, planted = diagnose.recording_severities(mixtures, scale, row), diagnose.planted_severities(mixtures, row)
+        assert (planted[said >= scale.some_from] >= SOME_PLANTED).mean() > 0.8
+        assert (planted[said < scale.some_from] < SOME_PLANTED).mean() > 0.6
+
+
 def test_figures_of_a_judge_that_hears_all_and_of_one_that_hears_nothing(rng: np.random.Generator) -> None:
     told = versions(rng)
     scales = diagnose.fit(diagnose.halves(told)[0])
