@@ -33,7 +33,7 @@ def write(root: Path, *, name: str = "pdr", segments: SegmentConfig | None = Non
     (folder / "model.onnx").write_bytes(graph)
     sha256 = hashlib.sha256(graph).hexdigest()
     manifest = {
-        "schema": 3,
+        "schema": 4,
         "name": name,
         "version": "0.0.0",
         "file": "model.onnx",
@@ -58,7 +58,13 @@ def write(root: Path, *, name: str = "pdr", segments: SegmentConfig | None = Non
         },
         "families": list(FAMILIES),
         "diagnosis": {
-            family: {"told_knots": [0.0, 10.0], "severity_knots": [0.0, 10.0], "some_from": 1.0, "much_from": 3.0}
+            family: {
+                "told_knots": [0.0, 10.0],
+                "severity_knots": [0.0, 10.0],
+                "some_from": 1.0,
+                "much_from": 3.0,
+                "cost": 1 / sum(range(len(FAMILIES))),  # so that all of a snippet's flaws cost what its score lacks
+            }
             for family in FAMILIES
         },
         "metrics": {},

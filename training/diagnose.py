@@ -10,7 +10,7 @@ draws them: a judge that only hears how bad a recording is on the whole does poo
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +79,8 @@ def halves(told: Iterable[Told]) -> tuple[list[Told], list[Told]]:
 def fit(mixtures: Sequence[Told], apart: Sequence[Told] = ()) -> dict[str, FamilyScale]:
     """A scale for each family, in the order of FAMILIES.
 
+    What a severity costs is the family's share of the score that versions of an excerpt lose with all they are told.
+
     The severity is what was planted on average where the network told so much, made monotone. A recording is called
     "some" or "much" from the severity on at which that is more likely right than not.
 
@@ -87,7 +89,10 @@ def fit(mixtures: Sequence[Told], apart: Sequence[Told] = ()) -> dict[str, Famil
     mixtures : versions with many families of flaws at once, as people have them; the words are fitted to these
     apart : versions with few; severities are fitted to both, for in mixtures nothing is as bad as what is bad alone
     """
-    return {family: _fit_family(mixtures, apart, row) for row, family in enumerate(FAMILIES)}
+    scales = [_fit_family(mixtures, apart, row) for row in range(len(FAMILIES))]
+    lost = _score_lost(mixtures, scales)
+    costs = [lost * float(share) for share in FAMILY_WEIGHTS]
+    return {family: replace(scale, cost=cost) for family, scale, cost in zip(FAMILIES, scales, costs, strict=True)}
 
 
 def recording_severities(told: Sequence[Told], scale: FamilyScale, row: int) -> Floats:
@@ -144,11 +149,29 @@ def _fit_family(mixtures: Sequence[Told], apart: Sequence[Told], row: int) -> Fa
     told_knots, severity_knots = _knots(
         np.concatenate([each.told[row] for each in both]), np.concatenate([each.planted[row] for each in both])
     )
-    scale = FamilyScale(told_knots=told_knots, severity_knots=severity_knots, some_from=_NEVER, much_from=2 * _NEVER)
+    scale = FamilyScale(
+        told_knots=told_knots, severity_knots=severity_knots, some_from=_NEVER, much_from=2 * _NEVER, cost=0.0
+    )
     said, planted = recording_severities(mixtures, scale, row), planted_severities(mixtures, row)
     some_from = _least_sure(said, planted >= SOME_PLANTED)
     much_from = max(_least_sure(said, planted >= MUCH_PLANTED), 1.01 * some_from)
-    return FamilyScale(told_knots=told_knots, severity_knots=severity_knots, some_from=some_from, much_from=much_from)
+    return replace(scale, some_from=some_from, much_from=much_from)
+
+
+def _score_lost(told: Sequence[Told], scales: Sequence[FamilyScale]) -> float:
+    """What a version's score falls by with each unit of the severity told of it, against others of its excerpt."""
+    excerpts = np.array([each.excerpt for each in told])
+    said = np.array([recording_severities(told, scale, row) for row, scale in enumerate(scales)])
+    severity = _against_siblings(FAMILY_WEIGHTS @ said, excerpts)
+    score = _against_siblings(np.array([each.score for each in told]), excerpts)
+    spread = float(severity @ severity)
+    return max(0.0, -float(severity @ score) / spread) if spread > 0 else 0.0
+
+
+def _against_siblings(values: Floats, excerpts: npt.NDArray[np.int64]) -> Floats:
+    """Values less the mean of their excerpt's."""
+    _, group = np.unique(excerpts, return_inverse=True)
+    return np.asarray(values - (np.bincount(group, values) / np.bincount(group))[group])
 
 
 def _knots(told: Floats, planted: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:

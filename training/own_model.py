@@ -13,6 +13,7 @@ import numpy as np
 
 from pkai.artifact import Manifest
 from pkai.calibration import Calibration
+from pkai.diagnosis import FamilyScale
 from pkai.scorer import Judge
 from training import (
     calibrate,
@@ -138,7 +139,7 @@ def make(
             features=old.features,
             cut=old.segments,
             calibration=calibration,
-            diagnosis=dict(zip(old.families, old.diagnosis, strict=True)),
+            diagnosis=costing(dict(zip(old.families, old.diagnosis, strict=True)), old.calibration, calibration),
             metrics=metrics,
             training=_origin(shipped / name, old, division, how, course),
             explanation=explanation,
@@ -196,6 +197,18 @@ def recalibrated(
         scale=scale,
         tie_band=tie_band,
     )
+
+
+def costing(scales: Mapping[str, FamilyScale], old: Calibration, new: Calibration) -> dict[str, FamilyScale]:
+    """Scales by which a flaw costs as much rating as before, whatever the unit of the new scores.
+
+    Parameters
+    ----------
+    scales : of each family, by the shipped model
+    old, new : of the shipped model, and as `recalibrated` makes it
+    """
+    slope = float(np.ptp(new.score_knots) / np.ptp(old.score_knots))
+    return {family: dataclasses.replace(scale, cost=slope * scale.cost) for family, scale in scales.items()}
 
 
 def listening(manifest: Manifest) -> Listening:

@@ -31,7 +31,7 @@ Writer = Callable[[Path, Calibration, dict[str, FamilyScale], dict[str, Any]], N
 # Ratings are calibrated over these, for people's recordings come from many pianos and rooms.
 _CALIBRATION_SETTINGS = ("clean", "unheard instrument", "phone")
 # Before it is known what the network's figures mean.
-_UNSCALED = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.0), some_from=1.0, much_from=2.0)
+_UNSCALED = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.0), some_from=1.0, much_from=2.0, cost=0.0)
 
 
 def release(

@@ -12,7 +12,7 @@ from pkai.errors import ModelContractError, ModelIntegrityError
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 GRAPH_FILE = "model.onnx"
 EXPLANATION_FILE = "explain.onnx"
 INPUT_NAME = "snippets"

@@ -5,6 +5,7 @@ believed differs from family to family, so each has a scale of its own, fitted b
 has heard; it travels in the manifest.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,12 +27,14 @@ class FamilyScale:
         The severity that was planted, on average, where the network told so much; linear in between, level outside.
     some_from, much_from : 0 < some_from < much_from, severities
         From where on a recording's mean severity is called "some", and "much".
+    cost : >= 0, by which a severity of 1 lowers the score
     """
 
     told_knots: tuple[float, ...]
     severity_knots: tuple[float, ...]
     some_from: float
     much_from: float
+    cost: float
 
     def __post_init__(self) -> None:
         if len(self.told_knots) != len(self.severity_knots) or len(self.told_knots) < 2:
@@ -40,6 +43,8 @@ class FamilyScale:
             raise ValueError("told_knots must ascend, and severity_knots must never fall")
         if not 0 < self.some_from < self.much_from:
             raise ValueError("some_from must be positive, and much_from above it")
+        if self.cost < 0:
+            raise ValueError("cost must not be negative")
 
     def severity(self, told: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Severity, of any shape, 1 being what a struggling learner does."""
@@ -50,3 +55,19 @@ class FamilyScale:
         if severity >= self.much_from:
             return "much"
         return "some" if severity >= self.some_from else "none"
+
+
+def cost(told: npt.NDArray[np.float64], scales: Sequence[FamilyScale]) -> npt.NDArray[np.float64]:
+    """How much the flaws of all families together lower the score at each moment.
+
+    Parameters
+    ----------
+    told : (F, T) by the network
+    scales : of each family
+
+    Returns
+    -------
+    (T,)
+    """
+    each = [scale.cost * scale.severity(row) for scale, row in zip(scales, told, strict=True)]
+    return np.asarray(np.sum(each, axis=0))

@@ -27,7 +27,8 @@ class Hearing:
     moments : of the consensus over snippets
     edges : (N + 1,) frames where the stretches of the timeline begin and end
     snippet_scores : (K,)
-    local_score, local_attention : (T,) mean over the snippets that cover a frame; attention has mean 1
+    local_score : (T,) mean of the snippets' scores, less what the flaws there cost beyond their mean over the recording
+    local_attention : (T,) mean over the snippets that cover a frame; itself of mean 1
     local_flaws : (F, T) log(1 + severity) of each family of flaws, likewise
     damaged_packets : of the file, that could not be decoded
     chroma : (S, 12) loudness of each pitch class, where it was asked for
@@ -57,6 +58,11 @@ class Hearing:
         """Mean of a value per frame over each stretch of the timeline: (..., T) -> (..., N)."""
         sums = np.add.reduceat(local, self.edges[:-1], axis=-1)
         return np.asarray(sums / np.diff(self.edges))
+
+    def over_snippets(self, local: Floats) -> Floats:
+        """Mean of a value per frame over each snippet: (T,) -> (K,)."""
+        before = np.concatenate([[0.0], np.cumsum(local)])
+        return np.asarray((before[self.starts + self.snippet_frames] - before[self.starts]) / self.snippet_frames)
 
     def second(self, frame: int) -> float:
         """Time in the recording at which a frame begins, to the hundredth, never after the last that was played."""

@@ -11,7 +11,19 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from pkai import artifact, audio, explanation, features, findings, hearing, references, segments, selection
+from pkai import (
+    artifact,
+    audio,
+    consensus,
+    diagnosis,
+    explanation,
+    features,
+    findings,
+    hearing,
+    references,
+    segments,
+    selection,
+)
 from pkai.assessment import (
     Assessment,
     Comparison,
@@ -181,7 +193,9 @@ class Judge:
         hop_frames = self.manifest.segments.hop_s * self.manifest.features.frames_per_s
         starts = segments.dense_starts(len(played), snippet_frames, round(hop_frames))
         scores, attention, flaws = self._run(played, starts, snippet_frames)
-        local_score = np.repeat(scores[:, None], snippet_frames, axis=1)
+        local_flaws = hearing.mean_over_snippets(flaws, starts, len(played))
+        cost = diagnosis.cost(local_flaws, self.manifest.diagnosis)
+        mean_score = float(scores @ consensus.shares(starts, snippet_frames, len(played)))
         return Hearing(
             recording=recording,
             features=played,
@@ -191,9 +205,9 @@ class Judge:
             moments=self.manifest.segments.moments,
             edges=hearing.timeline_edges(len(played), hop_frames),
             snippet_scores=scores,
-            local_score=hearing.mean_over_snippets(local_score, starts, len(played)),
+            local_score=mean_score - (cost - cost.mean()),
             local_attention=hearing.mean_over_snippets(attention, starts, len(played)),
-            local_flaws=hearing.mean_over_snippets(flaws, starts, len(played)),
+            local_flaws=local_flaws,
             damaged_packets=0,
         )
 
@@ -265,9 +279,10 @@ class Judge:
             )
 
     def _standout_passages(self, heard: Hearing) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]:
-        """Strongest and weakest snippets: those furthest from the mean, none overlapping another."""
+        """Where playing is strongest and weakest: the snippets furthest from the mean, none overlapping another."""
         n_each = min(N_STANDOUT_PASSAGES, len(heard.local_score) // heard.snippet_frames // 3)
-        distance = heard.snippet_scores - heard.snippet_scores.mean()
+        scores = heard.over_snippets(heard.local_score)
+        distance = scores - scores.mean()
         strongest: list[int] = []
         weakest: list[int] = []
         for k in np.argsort(-np.abs(distance), kind="stable").tolist():
@@ -275,14 +290,14 @@ class Judge:
             taken = heard.starts[strongest + weakest]
             if len(side) < n_each and np.all(np.abs(taken - heard.starts[k]) >= heard.snippet_frames):
                 side.append(k)
-        return self._passages(heard, strongest), self._passages(heard, weakest)
+        return self._passages(heard, scores, strongest), self._passages(heard, scores, weakest)
 
-    def _passages(self, heard: Hearing, snippets: list[int]) -> tuple[Passage, ...]:
+    def _passages(self, heard: Hearing, scores: Floats, snippets: list[int]) -> tuple[Passage, ...]:
         return tuple(
             Passage(
                 start_s=heard.second(int(heard.starts[k])),
                 end_s=heard.second(int(heard.starts[k]) + heard.snippet_frames),
-                rating=self.manifest.calibration.rating(float(heard.snippet_scores[k])),
+                rating=self.manifest.calibration.rating(float(scores[k])),
             )
             for k in snippets
         )

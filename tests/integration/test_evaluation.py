@@ -26,7 +26,7 @@ from training.performance import write_midi
 
 PLAYERS = 6
 TINY = NetworkConfig(base="tiny")
-SCALE = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.0), some_from=0.2, much_from=0.5)
+SCALE = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.0), some_from=0.2, much_from=0.5, cost=0.1)
 
 
 @pytest.fixture(scope="module")

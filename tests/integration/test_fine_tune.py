@@ -30,7 +30,7 @@ from training.score import SCORES, read_score
 SEVERITIES = (0.0, 0.3, 0.6, 0.9, 1.2)
 TAKES = 4
 SECONDS = 12.0
-SCALE = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.7), some_from=0.3, much_from=0.8)
+SCALE = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.7), some_from=0.3, much_from=0.8, cost=0.1)
 SMALL = NetworkConfig(channels=(4, 4, 6, 6, 8), hidden=8)
 
 

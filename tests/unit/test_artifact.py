@@ -84,21 +84,21 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 )
 def test_a_manifest_with_other_fields_is_refused(folder: Path, change: Change) -> None:
     rewrite(folder, change)
-    with pytest.raises(ModelContractError, match=r"manifest\.json is not a manifest of schema 3"):
+    with pytest.raises(ModelContractError, match=r"manifest\.json is not a manifest of schema 4"):
         artifact.load(folder)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"manifest"'])
 def test_a_manifest_that_is_no_json_object_is_refused(folder: Path, text: str) -> None:
     (folder / "manifest.json").write_text(text)
-    with pytest.raises(ModelContractError, match=r"manifest\.json is not a manifest of schema 3"):
+    with pytest.raises(ModelContractError, match=r"manifest\.json is not a manifest of schema 4"):
         artifact.load(folder)
 
 
 def test_a_manifest_cannot_name_a_file_outside_its_folder(folder: Path) -> None:
     shutil.copy(folder / "model.onnx", folder.parent / "model.onnx")
     rewrite(folder, lambda m: m.update(file="../model.onnx"))
-    with pytest.raises(ModelContractError, match="is not a manifest of schema 3"):
+    with pytest.raises(ModelContractError, match="is not a manifest of schema 4"):
         artifact.load(folder)
 
 

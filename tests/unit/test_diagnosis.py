@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pkai import advice, hearing
+from pkai import advice, diagnosis, hearing
 from pkai.artifact import Manifest
 from pkai.assessment import Finding, RecordingFacts, Stretch
 from pkai.calibration import Calibration
@@ -19,12 +19,17 @@ KNOTS: dict[str, Any] = {"told_knots": (0.1, 0.3, 0.5), "severity_knots": (0.0, 
 
 
 def scale(**changes: Any) -> FamilyScale:
-    return FamilyScale(**{**KNOTS, "some_from": 0.2, "much_from": 0.6, **changes})
+    return FamilyScale(**{**KNOTS, "some_from": 0.2, "much_from": 0.6, "cost": 0.5, **changes})
 
 
 def test_severity_is_linear_between_knots_and_level_outside() -> None:
     told = np.array([[0.0, 0.1, 0.2], [0.4, 0.5, 9.0]])
     np.testing.assert_allclose(scale().severity(told), [[0, 0, 0.1], [0.6, 1, 1]])
+
+
+def test_flaws_cost_what_their_severities_do_together() -> None:
+    told = np.array([[0.1, 0.3, 0.5], [0.1, 0.5, 0.5]])
+    np.testing.assert_allclose(diagnosis.cost(told, [scale(), scale(cost=2.0)]), [0.0, 0.5 * 0.2 + 2.0, 0.5 + 2.0])
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,7 @@ def test_a_severity_is_told_in_a_word(severity: float, word: str) -> None:
         ({"severity_knots": (0.0, 0.5, 0.4)}, "never fall"),
         ({"some_from": 0.0}, "some_from must be positive"),
         ({"much_from": 0.2}, "much_from above it"),
+        ({"cost": -0.1}, "must not be negative"),
     ],
 )
 def test_a_scale_that_makes_no_sense_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -50,7 +56,7 @@ def test_a_scale_that_makes_no_sense_is_refused(changes: dict[str, Any], message
         scale(**changes)
 
 
-PLAIN = FamilyScale(told_knots=(0.0, 10.0), severity_knots=(0.0, 10.0), some_from=0.2, much_from=1.0)
+PLAIN = FamilyScale(told_knots=(0.0, 10.0), severity_knots=(0.0, 10.0), some_from=0.2, much_from=1.0, cost=0.1)
 POINT_FRAMES = 200
 
 

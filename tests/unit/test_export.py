@@ -38,7 +38,7 @@ CALIBRATION = Calibration(
     sigma_rating=6.0,
 )
 DIAGNOSIS = {
-    family: FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.7), some_from=0.3, much_from=0.8)
+    family: FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.7), some_from=0.3, much_from=0.8, cost=0.1)
     for family in FAMILIES
 }
 WEIGHTS = b"made-up weights"

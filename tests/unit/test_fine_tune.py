@@ -1,5 +1,6 @@
 """Fine-tuning: who is trained on, that it learns, that a stopped run ends as an unbroken one, what scores then mean."""
 
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from pkai.calibration import Calibration
+from pkai.diagnosis import FamilyScale
 from training import calibrate, fine_tune, own_model, weights
 from training.export import MeanOfNetworks
 from training.fine_tune import Division, FineTuning, Listening
@@ -136,6 +138,9 @@ def test_scores_on_another_scale_keep_their_ratings_and_odds() -> None:
         assert new.rating(after[name]) == pytest.approx(CALIBRATION.rating(before[name]))
         assert new.p_better(after[name], after["r0"]) == pytest.approx(CALIBRATION.p_better(before[name], before["r0"]))
     assert new.tie_band == pytest.approx(0.3)
+    scale = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.0), some_from=0.2, much_from=0.5, cost=0.1)
+    costing = own_model.costing({"timing": scale}, CALIBRATION, new)["timing"]
+    assert costing.cost == pytest.approx(0.3) and dataclasses.replace(costing, cost=0.1) == scale
 
 
 def test_many_pairs_decide_the_odds_but_never_make_them_certain() -> None:

@@ -30,7 +30,7 @@ CALIBRATION = Calibration(
     score_knots=(-2.0, 2.0), rating_knots=(0.0, 100.0), level_ratings=(20.0, 40.0, 60.0, 80.0), scale=0.5,
     tie_band=0.1, sigma_rating=6.0,
 )  # fmt: skip
-SCALE = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.7), some_from=0.3, much_from=0.8)
+SCALE = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.7), some_from=0.3, much_from=0.8, cost=0.1)
 
 
 def network(kind: str, seed: int) -> Ranker:

@@ -39,6 +39,11 @@ def test_a_frame_is_told_the_mean_of_the_snippets_that_cover_it() -> None:
     assert heard.local_flaws[1].tolist() == [0] * 4 + [0.5] * 4 + [1.5] * 4 + [2] * 4
 
 
+def test_a_snippet_is_told_the_mean_of_its_frames() -> None:
+    heard = made(n_frames=16)
+    assert heard.over_snippets(heard.local_flaws[1]).tolist() == [0.25, 1.0, 1.75]
+
+
 def test_stretches_of_the_timeline_hold_every_frame_once() -> None:
     heard = made(n_frames=61)
     assert heard.edges[0] == 0 and heard.edges[-1] == 61

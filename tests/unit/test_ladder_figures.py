@@ -1,6 +1,7 @@
 """Figures of what was planted and what was found: right where the answer is known, fitted to other pieces."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,22 @@ def test_a_scale_gives_back_what_was_planted(rng: np.random.Generator) -> None:
         assert np.abs(said - planted)[planted < 1].mean() < 0.1
         assert 0 < scale.some_from < scale.much_from
     assert min(diagnose.recovery(measured, scales).values()) > 0.9
+
+
+def test_a_severity_costs_what_scores_fall_by(rng: np.random.Generator) -> None:
+    fitted, _ = diagnose.halves(versions(rng))
+    of_piece = {each.piece: rng.normal() for each in fitted}  # some pieces score higher, however they are played
+    told = [replace(each, score=of_piece[each.piece] - 2.0 * each.severity / N_POINTS) for each in fitted]
+    costs = np.array([scale.cost for scale in diagnose.fit(told).values()])
+    np.testing.assert_allclose(costs / costs.sum(), FAMILY_WEIGHTS / FAMILY_WEIGHTS.sum(), rtol=1e-6)
+    severity = np.array([diagnose.planted_severities(told, row) for row in range(len(FAMILIES))]).sum(axis=0)
+    said = sum(
+        scale.cost * diagnose.recording_severities(told, scale, row)
+        for row, scale in enumerate(diagnose.fit(told).values())
+    )
+    assert np.corrcoef(said, severity)[0, 1] > 0.8
+    rising = [replace(each, score=each.severity) for each in fitted]
+    assert {scale.cost for scale in diagnose.fit(rising).values()} == {0.0}
 
 
 def test_a_word_is_said_where_it_is_more_likely_right_than_not(rng: np.random.Generator) -> None:

@@ -13,7 +13,7 @@ import soundfile
 
 import piano_tone
 import tiny_model
-from pkai import artifact, audio, scorer
+from pkai import artifact, audio, consensus, diagnosis, scorer
 from pkai.assessment import Assessment
 from pkai.errors import ModelContractError, RecordingTooShort, RequestError, SilentRecording
 from pkai.scorer import Judge
@@ -128,6 +128,17 @@ def test_the_timeline_runs_without_gaps_from_the_first_note_to_the_last(assessme
     assert timeline[-1].end_s == pytest.approx(assessment.recording.played_to_s, abs=0.05)
     assert all(a.end_s == b.start_s for a, b in itertools.pairwise(timeline))
     assert all(point.start_s < point.end_s for point in timeline)
+
+
+def test_the_timeline_falls_where_flaws_are_told_and_rises_by_as_much_elsewhere(judge: Judge) -> None:
+    quiet = playing(8.0, seed=3) * np.float32(0.05)  # what this model takes for flaws
+    heard = judge.hear(recording(playing(12.0), quiet, playing(12.0)))
+    told = diagnosis.cost(heard.local_flaws, judge.manifest.diagnosis)
+    share = consensus.shares(heard.starts, heard.snippet_frames, len(heard.features))
+    np.testing.assert_allclose(heard.local_score, share @ heard.snippet_scores + told.mean() - told)
+    timeline = judge.assess(recording(playing(12.0), quiet, playing(12.0))).timeline
+    weakest = min(timeline, key=lambda point: point.rating)
+    assert 8 < weakest.start_s < weakest.end_s < 24
 
 
 def test_attention_has_a_mean_of_one(assessment: Assessment) -> None:

@@ -32,7 +32,7 @@ CALIBRATION = Calibration(
     tie_band=0.0,
     sigma_rating=0.0,
 )
-SCALE = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.7), some_from=0.3, much_from=0.8)
+SCALE = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.7), some_from=0.3, much_from=0.8, cost=0.1)
 
 
 def mean_of_two() -> MeanOfNetworks:
