@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pkai.audio import Waveform
 from pkai.features import FeatureConfig
+from pkai.rows import Rows
 from pkai.spectra import Power, PowerSpectra
 
 Chroma = npt.NDArray[np.float32]
@@ -27,6 +28,8 @@ HOPS = 5
 FRAMES_PER_STEP = 3
 # Few enough that OpenBLAS does not call its threads; see `features`.
 _FRAMES_PER_PRODUCT = 8
+# Three minutes' worth.
+_ROWS_TO_BEGIN_WITH = 1800
 _LEVELS = 15
 # Down to a hundredth of the loud frames' power, what is heard falls with its logarithm, below with itself.
 _COMPRESSION = 100.0
@@ -47,7 +50,7 @@ class Listener:
         n_fft = WINDOWS * config.n_fft
         self._spectra = PowerSpectra(n_fft, HOPS * config.hop_length)
         self._filters = np.ascontiguousarray(filterbank(config.sample_rate, n_fft).T)
-        self._parts: list[Chroma] = []
+        self._heard = Rows(N_CLASSES, room=_ROWS_TO_BEGIN_WITH)
 
     def passing(self, blocks: Iterable[Waveform]) -> Iterator[Waveform]:
         """Hand on each block as it is, and hear it."""
@@ -58,7 +61,7 @@ class Listener:
 
     def frames(self) -> Chroma:
         """What was heard so far: (T, 12) power, C first, T = 1 + n_samples // hop once all blocks have passed."""
-        return np.concatenate(self._parts) if self._parts else np.empty((0, N_CLASSES), np.float32)
+        return self._heard.array()
 
     def loudness(self) -> Chroma:
         """What was heard so far, in steps; see `loudness`."""
@@ -66,8 +69,8 @@ class Listener:
 
     def _hear(self, spectra: Iterable[Power]) -> None:
         for power in spectra:
-            rows = (power[first : first + _FRAMES_PER_PRODUCT] for first in range(0, len(power), _FRAMES_PER_PRODUCT))
-            self._parts.extend(few @ self._filters for few in rows)
+            for first in range(0, len(power), _FRAMES_PER_PRODUCT):
+                self._heard.append(power[first : first + _FRAMES_PER_PRODUCT] @ self._filters)
 
 
 def loudness(frames: Chroma) -> Chroma:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pkai.audio import Waveform
+from pkai.rows import Rows
 from pkai.spectra import Power, PowerSpectra
 
 Frames = npt.NDArray[np.float32]
@@ -128,10 +129,10 @@ def mel_frames(blocks: Iterable[Waveform], config: FeatureConfig) -> Frames:
     (T, M) float32 power, T = 1 + n_samples // hop_length; whatever the block sizes, the same
     """
     spectra = PowerSpectra(config.n_fft, config.hop_length)
-    frames, n_frames = np.empty((_ROWS_TO_BEGIN_WITH, config.n_mels), np.float32), 0
+    frames = Rows(config.n_mels, room=_ROWS_TO_BEGIN_WITH)
     for power in chain(chain.from_iterable(map(spectra.pass_by, blocks)), spectra.rest()):
-        n_frames = _append(frames, n_frames, _mel_power(power, config))
-    return frames[:n_frames]
+        frames.append(_mel_power(power, config))
+    return frames.array()
 
 
 def normalise(mel: Frames, config: FeatureConfig, *, overwrite: bool = False) -> Frames:
@@ -173,18 +174,6 @@ def frame_energy_db(mel: Frames) -> Frames:
     (T,) float32 dB, floored at -120 dB
     """
     return cast(Frames, 10 * np.log10(mel.sum(axis=1) + np.float32(1e-12)))
-
-
-def _append(frames: Frames, n_frames: int, more: Frames) -> int:
-    """Write rows behind the first `n_frames`; returns how many there are then.
-
-    The array grows where it lies: joining parts at the end would hold a long recording twice.
-    """
-    n_after = n_frames + len(more)
-    if n_after > len(frames):
-        frames.resize((n_after + max(_ROWS_TO_BEGIN_WITH, n_after // 8), frames.shape[1]), refcheck=False)
-    frames[n_frames:n_after] = more
-    return n_after
 
 
 def _mel_power(power: Power, config: FeatureConfig) -> Frames:
