@@ -1,7 +1,8 @@
-"""Why a recording was rated so: which sounds, at which time and frequency, raised the rating, and which lowered it.
+"""Why a recording was rated so: which sounds, at which time and frequency, raised the rating, and which did not.
 
-The graph behind it, `explain.onnx`, is Grad-CAM of the score (`training/grad_cam.py`); it is loaded only
-when asked for.
+The graph behind it, `explain.onnx`, is Grad-CAM of the score (`training/grad_cam.py`), loaded only when asked for.
+Nearly all that is played raises the score above that of silence, a beginner's playing as well. So each moment is held
+against the mean of its band over the recording.
 """
 
 from dataclasses import dataclass
@@ -25,9 +26,10 @@ class Explanation:
 
     Attributes
     ----------
-    heat : (T, n_mels) float32, -1..1: what raised the rating is above 0, what lowered it below; 1 is the most in this
-        recording. T are the frames of `Hearing.features`. It is as fine as the network's last maps: 0.16 s, and a few
-        bands over all frequencies; smooth in between. Of a network that hears cepstra it is the same at all frequencies
+    heat : (T, n_mels) float32, -1..1: what raised the rating more than its band does on average in this recording is
+        above 0, what raised it less is below; 1 is the most in this recording. T are the frames of `Hearing.features`.
+        It is as fine as the network's last maps: 0.16 s, and a few bands over all frequencies; smooth in between. Of a
+        network that hears cepstra it is the same at all frequencies
     """
 
     heat: npt.NDArray[np.float32]
@@ -71,6 +73,7 @@ def explain(session: ort.InferenceSession, heard: Hearing, manifest: Manifest) -
     )  # (M', T)
     if manifest.features.kind == "mfcc":
         local = local.mean(axis=0, keepdims=True)
+    local -= local.mean(axis=1, keepdims=True)
     heat = local.T @ _between_bands(len(local), manifest.features.n_mels)
     return Explanation(heat=(heat / max(float(np.abs(heat).max()), 1e-12)).astype(np.float32))
 

@@ -240,7 +240,7 @@ def _draw_spectrogram(axes: Axes, hearing: Hearing, manifest: Manifest, *, tinte
 
 
 def _tint(axes: Axes, explanation: Explanation, hearing: Hearing) -> None:
-    """Lay an explanation over the spectrogram: what raised the rating in one colour, what lowered it in another."""
+    """Lay an explanation over the spectrogram: what raised the rating more in one colour, less in another."""
     heat = explanation.heat[:: -(-len(explanation.heat) // _MAX_COLUMNS)].T
     colours = np.zeros((*heat.shape, 4), np.float32)
     colours[heat > 0, :3] = to_rgb(_RAISED)
@@ -254,7 +254,7 @@ def _tint(axes: Axes, explanation: Explanation, hearing: Hearing) -> None:
         interpolation="bilinear",
     )
     axes.annotate(
-        "green raised the rating, orange lowered it", (1, 1), xycoords="axes fraction", xytext=(-4, -4),
+        "green raised the rating more than the rest, orange less", (1, 1), xycoords="axes fraction", xytext=(-4, -4),
         textcoords="offset points", size=6.5, color="white", ha="right", va="top",
     )  # fmt: skip
 

@@ -240,7 +240,7 @@ class Judge:
         )
 
     def explain(self, heard: Hearing) -> Explanation:
-        """Which sounds raised the rating of a recording and which lowered it; the graph is loaded at the first call.
+        """Which sounds raised a rating more than others, and which less; the graph is loaded at the first call.
 
         Raises
         ------

@@ -109,6 +109,7 @@ def test_the_judge_explains_every_frame_and_band_with_signs(folder: tuple[Path, 
     explained = judge.explain(judge.hear_features(played, facts))
     assert explained.heat.shape == (1_111, FEATURES.n_mels) and explained.heat.dtype == np.float32
     assert np.abs(explained.heat).max() == pytest.approx(1.0)
+    np.testing.assert_allclose(explained.heat.mean(axis=0), 0.0, atol=1e-5)
     assert explained.over_time.shape == (1_111,)
 
 
