@@ -68,16 +68,16 @@ def _finding(family: str, n_points: int, played_from_s: float) -> Finding:
         over_time[min(2, n_points - 1)] = 4.0
         place = Stretch(start_s=played_from_s + 8.0, end_s=played_from_s + 12.0)
         return Finding(
-            family=family, extent="much", severity=0.4, over_time=tuple(over_time), passages=(place,),
+            family=family, extent="much", severity=0.4, cost=12.0, over_time=tuple(over_time), passages=(place,),
             sentence="Hesitation: much. The playing often halts or starts again around 0:10: practise the bars before.",
         )  # fmt: skip
     if family == "dynamics":
         return Finding(
-            family=family, extent="some", severity=0.5, over_time=(0.5,) * n_points, passages=(),
+            family=family, extent="some", severity=0.5, cost=5.0, over_time=(0.5,) * n_points, passages=(),
             sentence="Dynamics: some. The loudness is a little bumpy or flat throughout: let the melody lead.",
         )  # fmt: skip
     return Finding(
-        family=family, extent="none", severity=0.0, over_time=tuple(over_time), passages=(),
+        family=family, extent="none", severity=0.0, cost=0.0, over_time=tuple(over_time), passages=(),
         sentence=f"{family.capitalize()}: nothing to mend.",
     )  # fmt: skip
 

@@ -64,14 +64,16 @@ class Finding:
     family : timing, tempo, notes, dynamics, articulation, pedal or hesitation
     extent : how much of it, in a word
     severity : mean over the recording, not negative; 1 is what a struggling learner does
-    over_time : the same at each point of the timeline
+    cost : points of rating that were gained without it, as far as the skill ladder teaches; tells what matters most
+    over_time : severity at each point of the timeline
     passages : where it is worst, in order; none if there is none of it, or it is as bad everywhere
-    sentence : the same in a teacher's words, with times
+    sentence : what was heard in a teacher's words, with times
     """
 
     family: str
     extent: Extent
     severity: float
+    cost: float
     over_time: tuple[float, ...]
     passages: tuple[Stretch, ...]
     sentence: str

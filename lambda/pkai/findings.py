@@ -8,6 +8,7 @@ import numpy.typing as npt
 from pkai import advice
 from pkai.artifact import Manifest
 from pkai.assessment import Finding, Stretch
+from pkai.calibration import Calibration
 from pkai.diagnosis import FamilyScale
 from pkai.hearing import Floats, Hearing
 
@@ -24,12 +25,12 @@ def findings(heard: Hearing, manifest: Manifest) -> tuple[Finding, ...]:
     """
     told = heard.on_timeline(heard.local_flaws)
     return tuple(
-        _finding(heard, family, scale, scale.severity(row))
+        _finding(heard, family, scale, scale.severity(row), manifest.calibration)
         for family, scale, row in zip(manifest.families, manifest.diagnosis, told, strict=True)
     )
 
 
-def _finding(heard: Hearing, family: str, scale: FamilyScale, over_time: Floats) -> Finding:
+def _finding(heard: Hearing, family: str, scale: FamilyScale, over_time: Floats, calibration: Calibration) -> Finding:
     severity = float(np.average(over_time, weights=np.diff(heard.edges)))
     extent = scale.extent(severity)
     worst = [] if extent == "none" else _worst(over_time, severity, scale.some_from)
@@ -41,6 +42,7 @@ def _finding(heard: Hearing, family: str, scale: FamilyScale, over_time: Floats)
         family=family,
         extent=extent,
         severity=severity,
+        cost=calibration.rating(heard.score + scale.cost * severity) - calibration.rating(heard.score),
         over_time=tuple(over_time.tolist()),
         passages=passages,
         sentence=advice.sentence(family, extent, [(each.start_s, each.end_s) for each in passages]),

@@ -109,8 +109,8 @@ def verdict(first: str, second: str, pair: PairAssessment) -> str:
 
 
 def advice_sentences(assessment: Assessment) -> list[str]:
-    """What to practise, the worst first, and no more than a teacher would name at once."""
-    heard = sorted((finding for finding in assessment.diagnosis if finding.extent != "none"), key=lambda f: -f.severity)
+    """What to practise, first what gains most, and no more than a teacher would name at once."""
+    heard = sorted((finding for finding in assessment.diagnosis if finding.extent != "none"), key=lambda f: -f.cost)
     return [finding.sentence for finding in heard[:_MOST_ADVICE]] or ["nothing in particular stands out"]
 
 

@@ -31,6 +31,8 @@ export interface Finding {
   family: string;
   extent: "none" | "some" | "much";
   severity: number;
+  /** Points of rating that were gained without it. */
+  cost: number;
   over_time: number[];
   passages: { start_s: number; end_s: number }[];
   sentence: string;

@@ -14,7 +14,7 @@ export function Diagnosis({ assessment, onHear }: Props): JSX.Element {
   const words = useWords();
   const { diagnosis } = assessment;
   if (!diagnosis || diagnosis.length === 0) return <></>;
-  const heard = diagnosis.filter((one) => one.extent !== "none").sort((a, b) => rank(b) - rank(a));
+  const heard = diagnosis.filter((one) => one.extent !== "none").sort((a, b) => b.cost - a.cost);
   const sound = diagnosis.filter((one) => one.extent === "none").map((one) => words.families[one.family] ?? one.family);
   return (
     <section aria-labelledby="diagnosis">
@@ -28,10 +28,6 @@ export function Diagnosis({ assessment, onHear }: Props): JSX.Element {
       {sound.length > 0 && heard.length > 0 && <p class="hint">{words.sound(sound.join(" · "))}</p>}
     </section>
   );
-}
-
-function rank(finding: Finding): number {
-  return (finding.extent === "much" ? 1000 : 0) + finding.severity;
 }
 
 function Flaw({ finding, assessment, onHear }: { finding: Finding } & Props): JSX.Element {

@@ -40,6 +40,7 @@ ASSESSMENT = Assessment(
             family="hesitation",
             extent="some",
             severity=0.4,
+            cost=6.0,
             over_time=(0.4,),
             passages=(Stretch(start_s=0.0, end_s=9.0),),
             sentence="Hesitation: some. The playing halts now and then around 0:04.",

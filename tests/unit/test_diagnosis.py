@@ -70,7 +70,7 @@ def told(*over_time: float, family: str = "hesitation") -> Finding:
             channels=1,
         ),
         features=np.zeros((n_frames, 1), np.float32), frames_per_s=50, starts=np.zeros(1, np.int64), snippet_frames=400,
-        moments=3, edges=hearing.timeline_edges(n_frames, POINT_FRAMES), snippet_scores=np.zeros(1),
+        moments=3, edges=hearing.timeline_edges(n_frames, POINT_FRAMES), snippet_scores=np.full(1, -1.0),
         local_score=np.zeros(n_frames), local_attention=np.ones(n_frames), local_flaws=local, damaged_packets=0,
     )  # fmt: skip
     manifest = Manifest(
@@ -88,6 +88,7 @@ def told(*over_time: float, family: str = "hesitation") -> Finding:
 def test_a_stop_in_one_place_is_found_there_and_told_with_its_time() -> None:
     finding = told(0, 0, 3, 0, 0, 0)
     assert finding.extent == "some" and finding.severity == pytest.approx(0.5)
+    assert finding.cost == pytest.approx(0.5 * PLAIN.cost * 50)  # 50 points of rating for each of score
     assert finding.over_time == pytest.approx((0, 0, 3, 0, 0, 0))
     assert finding.passages == (Stretch(start_s=18.0, end_s=22.0),)
     assert finding.sentence.startswith("Hesitation: some. The playing halts now and then around 0:20: practise")

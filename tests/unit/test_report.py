@@ -114,9 +114,9 @@ def test_each_family_of_flaws_has_a_row_on_the_time_axis_of_the_ratings() -> Non
     assert next(line for line in lines if "pedal" in line).split() == ["pedal", "none"]
 
 
-def test_what_to_practise_is_told_the_worst_first_and_nothing_else() -> None:
+def test_what_to_practise_is_told_what_gains_most_first_and_nothing_else() -> None:
     shown = text()
-    assert shown.index("Dynamics: some.") < shown.index("Hesitation: much.")
+    assert shown.index("Hesitation: much.") < shown.index("Dynamics: some.")
     assert "Pedal:" not in shown
 
 
