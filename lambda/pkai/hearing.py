@@ -1,6 +1,7 @@
 """A recording as the network heard it: what the snippets say, merged so that every played frame counts once."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,7 @@ class Hearing:
     damaged_packets: int
     chroma: Frames | None = None
 
-    @property
+    @cached_property
     def score(self) -> float:
         """Segmental consensus."""
         share = consensus.shares(self.starts, self.snippet_frames, len(self.features))
