@@ -94,7 +94,14 @@ def worsened(result: Mapping[str, Any]) -> str:
         cells = [_count(judge["kinds"][kind]) for kind in kinds if kind in judge["kinds"]]
         rows.append(f"| {label} | {_count(judge['all'])} | " + " | ".join(cells) + " |")
     about = "Real recordings of an acoustic piano, made worse in the audio: how often the worse one scores lower."
-    return _section("Real recordings made worse", about, rows, [], result["command"])
+    lines = []
+    for label, judge in result["judges"].items():
+        by_kind = ", ".join(f"{kind} {_count(found)}" for kind, found in sorted(judge["placed"]["kinds"].items()))
+        lines.append(
+            f"- {label}: of recordings made worse in a quarter of them, that lies in the weakest third of the timeline "
+            f"in {_count(judge['placed']['all'])}; {by_kind}"
+        )
+    return _section("Real recordings made worse", about, rows, lines, result["command"])
 
 
 def ablation(result: Mapping[str, Any]) -> str:

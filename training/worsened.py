@@ -34,6 +34,8 @@ _BACK_S = (0.8, 2.5)
 # Log speed of chunks follows an AR(1) process, as the ladder's local unevenness does.
 _CHUNK_S = 0.7
 _SPEED_SD, _SPEED_RHO = 0.2, 0.6
+# Samples; less than that, at the end, is left out.
+_VOCODER_WINDOW = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,22 +75,21 @@ def with_uneven_speed(sound: Waveform, rng: np.random.Generator) -> Waveform:
         step = _SPEED_SD * np.sqrt(1 - _SPEED_RHO**2) * rng.standard_normal()
         log_speed = _SPEED_RHO * log_speed + step
         chunk = sound[start : start + n_chunk + n_fade]
-        if len(chunk) <= 2 * n_fade:
+        if len(chunk) < _VOCODER_WINDOW:
             break
         # A little more than asked for is cross-faded into the next chunk.
         stretched = librosa.effects.time_stretch(chunk, rate=float(np.exp(log_speed)))
-        made = _joined(made, np.asarray(stretched, np.float32), n_fade)
+        made = joined(made, np.asarray(stretched, np.float32))
     return made
 
 
 def with_repeats(sound: Waveform, rng: np.random.Generator) -> Waveform:
     """Now and then 0.8 to 2.5 s are played again without a stop: (n,) -> (longer,)."""
-    n_fade = round(_FADE_S * SAMPLE_RATE)
     edges = [0, *_places(sound, rng).tolist(), len(sound)]
     made = sound[: edges[1]]
     for start, stop in itertools.pairwise(edges[1:]):
         back = round(rng.uniform(*_BACK_S) * SAMPLE_RATE)
-        made = _joined(made, sound[max(0, start - back) : stop], n_fade)
+        made = joined(made, sound[max(0, start - back) : stop])
     return made
 
 
@@ -103,6 +104,14 @@ KINDS: Mapping[str, Callable[[Waveform, np.random.Generator], Waveform]] = {
     "repeats": with_repeats,
     "all of it": with_all,
 }
+
+
+def joined(first: Waveform, second: Waveform) -> Waveform:
+    """One after the other, the end of the first cross-faded into the start of the second."""
+    n = min(round(_FADE_S * SAMPLE_RATE), len(first), len(second))
+    ramp = np.linspace(0, 1, n, dtype=np.float32)
+    blend = first[len(first) - n :] * (1 - ramp) + second[:n] * ramp
+    return np.concatenate([first[: len(first) - n], blend, second[n:]])
 
 
 def cases(scorers: Mapping[str, Scorer], files: list[Path], *, n_seeds: int) -> dict[str, list[Case]]:
@@ -157,11 +166,3 @@ def _faded(part: Waveform) -> Waveform:
     made[:n] *= ramp
     made[len(made) - n :] *= ramp[::-1]
     return made
-
-
-def _joined(first: Waveform, second: Waveform, n_fade: int) -> Waveform:
-    """One after the other, the end of the first cross-faded into the start of the second."""
-    n = min(n_fade, len(first), len(second))
-    ramp = np.linspace(0, 1, n, dtype=np.float32)
-    blend = first[len(first) - n :] * (1 - ramp) + second[:n] * ramp
-    return np.concatenate([first[: len(first) - n], blend, second[n:]])

@@ -165,11 +165,16 @@ def test_robustness_is_measured(place: Path, capsys: pytest.CaptureFixture[str])
 def test_real_recordings_are_made_worse_and_counted(
     place: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    recording_files.write(tmp_path / "a.wav", piano_tone.notes(12.0, 22_050))
+    recording_files.write(tmp_path / "a.wav", piano_tone.notes(31.0, 22_050))
     out = place / "model" / "results" / "worsened.json"
     assert main(step(place, "worsened", tmp_path, "--seeds", "1", "--out", out)) == 0
-    assert ", all " in capsys.readouterr().out
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.partition(", all ")[0].partition(": pauses ")[0] for line in shown] == [
+        "pdr 0.0.1: scored below the original",
+        "pdr 0.0.1: worse in one passage, and weakest there",
+    ]
     assert read(out)["judges"]["pdr 0.0.1"]["all"]["n"] == 4
+    assert read(out)["judges"]["pdr 0.0.1"]["placed"]["all"]["n"] == 4
     assert main(step(place, "worsened", place / "rated")) == 1  # no recording there
 
 

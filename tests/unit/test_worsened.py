@@ -7,7 +7,8 @@ import pytest
 
 import piano_tone
 import recording_files
-from training import consensus, worsened
+from pkai.scorer import Judge
+from training import consensus, worsened, worsened_place
 from training.worsened import KINDS, SAMPLE_RATE
 
 SECONDS = 20.0
@@ -65,3 +66,41 @@ def test_every_recording_is_worsened_in_every_way_and_counted(model_root: Path, 
     assert next(case for case in found if case.kind == "pauses").drop > 0
     assert worsened.counted(found)["n"] == 4
     assert worsened.counted([case for case in found if case.drop <= 0])["right"] == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_passage_is_made_worse_and_what_is_around_it_left_alone(kind: str) -> None:
+    sound = piano_tone.notes(60.0, SAMPLE_RATE, notes_per_s=2.0)
+    made, (start_s, stop_s) = worsened_place.in_one_place(sound, kind, np.random.default_rng(4))
+    assert 2 <= start_s and stop_s - start_s == pytest.approx(12, abs=6) and stop_s <= len(made) / SAMPLE_RATE - 1.9
+    excerpt_s = 48.0
+    before, after = made[: round((start_s - 0.1) * SAMPLE_RATE)], made[round((stop_s + 0.1) * SAMPLE_RATE) :]
+    places = [_place_of(part[: SAMPLE_RATE // 2], sound) for part in (before, after)]
+    np.testing.assert_array_equal(before, sound[places[0] : places[0] + len(before)])
+    np.testing.assert_array_equal(after, sound[places[1] : places[1] + len(after)])
+    assert places[1] + len(after) - places[0] == pytest.approx(excerpt_s * SAMPLE_RATE, abs=0.2 * SAMPLE_RATE)
+
+
+def _place_of(part: np.ndarray, sound: np.ndarray) -> int:
+    """Where a part was cut from."""
+    windows = np.lib.stride_tricks.sliding_window_view(sound, 32)
+    found = np.flatnonzero((windows == part[:32]).all(axis=1))
+    (place,) = [int(at) for at in found if np.array_equal(sound[at : at + len(part)], part)]
+    return place
+
+
+def test_a_passage_that_the_judge_hears_to_be_weak_is_found(model_root: Path, tmp_path: Path) -> None:
+    judge = Judge.load(model_root, "pdr", n_threads=1)
+    path = recording_files.write(tmp_path / "a.wav", piano_tone.notes(50.0, SAMPLE_RATE))
+    found = worsened_place.places({"tiny": judge}, [path], n_seeds=2)["tiny"]
+    assert [(place.kind, place.seed) for place in found] == [(kind, seed) for kind in KINDS for seed in range(2)]
+    assert all(0 <= place.share <= 1 for place in found)
+    # The tiny model takes silence for flaws.
+    assert all(place.share > 0.5 for place in found if place.kind == "pauses")
+    assert worsened_place.counted([place for place in found if place.kind == "pauses"]) == {"right": 2, "n": 2}
+
+
+def test_a_recording_too_short_for_a_passage_is_refused(tmp_path: Path) -> None:
+    path = recording_files.write(tmp_path / "a.wav", piano_tone.notes(12.0, SAMPLE_RATE))
+    with pytest.raises(ValueError, match=r"a\.wav is 12 s long; .* it must be 30 s or more"):
+        worsened_place.places({}, [path], n_seeds=1)

@@ -3,13 +3,18 @@
 import argparse
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pkai.errors import PkaiError
 
 if TYPE_CHECKING:
     from training.worsened import Case
+    from training.worsened_place import Place
+
+T = TypeVar("T", "Case", "Place")
+Counts = dict[str, int]
 
 _log = logging.getLogger(__name__)
 _SUFFIXES = (".mp3", ".m4a", ".wav", ".flac", ".ogg", ".opus", ".webm")
@@ -19,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this step."""
     parser.description = (
         "Cut pauses into real recordings, make their speed uneven with the pitch kept, repeat passages, and all of it; "
-        "then count how often the judge scores the worse one below its original."
+        "then count how often the judge scores the worse one below its original, and how often a passage that was made "
+        "worse alone lies in the weakest third of the timeline."
     )
     parser.add_argument("recordings", type=Path, help="folder of recordings of real pianos")
     parser.add_argument("--model", nargs="+", default=["pdr"], metavar="NAME", help="default: pdr")
@@ -33,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print how many of the worse ones score below their originals."""
-    from training import consensus, results, worsened
+    from pkai import artifact
+    from pkai.scorer import Judge
+    from training import consensus, results, worsened, worsened_place
 
     try:
         files = sorted(path for path in args.recordings.iterdir() if path.suffix.lower() in _SUFFIXES)
@@ -41,30 +49,41 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"{args.recordings} holds no recording ({', '.join(_SUFFIXES)})")
         scorers = {each.name: each for each in (consensus.of_model(args.model_dir / name) for name in args.model)}
         found = worsened.cases(scorers, files, n_seeds=args.seeds)
+        models = (artifact.load(args.model_dir / name) for name in args.model)
+        judges = {label: Judge(model, ()) for label, model in zip(scorers, models, strict=True)}
+        placed = worsened_place.places(judges, files, n_seeds=args.seeds)
     except (ValueError, OSError, PkaiError) as err:
         _log.error("worsened: %s", err)
         return 1
-    counts = {label: _counted(cases) for label, cases in found.items()}
+    counts = {label: _by_kind(cases, worsened.counted) for label, cases in found.items()}
+    placed_counts = {label: _by_kind(places, worsened_place.counted) for label, places in placed.items()}
     if args.out:
         command = results.command_line("worsened", args.recordings, {"model": args.model, "seeds": args.seeds})
-        judges = {
-            label: {"all": row["all"], "kinds": {kind: row[kind] for kind in worsened.KINDS}}
-            for label, row in counts.items()
-        }
-        results.write(args.out, "worsened", command, {"recordings": len(files), "judges": judges})
+        told = {label: {**_plain(row), "placed": _plain(placed_counts[label])} for label, row in counts.items()}
+        results.write(args.out, "worsened", command, {"recordings": len(files), "judges": told})
     for label, row in counts.items():
         if args.json:
-            cases = [vars(case) for case in found[label]]
-            print(json.dumps({"model": label, "counts": row, "cases": cases}))
+            cases, places = ([vars(each) for each in every[label]] for every in (found, placed))
+            row_placed = placed_counts[label]
+            print(json.dumps({"model": label, "counts": row, "cases": cases, "placed": row_placed, "places": places}))
         else:
-            parts = [f"{name} {each['right']} of {each['n']}" for name, each in row.items()]
-            print(f"{label}: scored below the original: {', '.join(parts)}")
+            print(f"{label}: scored below the original: {_told(row)}")
+            print(f"{label}: worse in one passage, and weakest there: {_told(placed_counts[label])}")
     return 0
 
 
-def _counted(cases: list["Case"]) -> dict[str, dict[str, int]]:
-    """Kind of damage, and "all" -> how many scored below their originals, and of how many."""
+def _by_kind(found: list[T], counted: Callable[[list[T]], Counts]) -> dict[str, Counts]:
+    """Kind of damage, and "all" -> how many are right, and of how many."""
     from training import worsened
 
-    kinds = {kind: worsened.counted([case for case in cases if case.kind == kind]) for kind in worsened.KINDS}
-    return {**kinds, "all": worsened.counted(cases)}
+    return {kind: counted([each for each in found if each.kind == kind]) for kind in worsened.KINDS} | {
+        "all": counted(found)
+    }
+
+
+def _plain(row: dict[str, Counts]) -> dict[str, Any]:
+    return {"all": row["all"], "kinds": {kind: count for kind, count in row.items() if kind != "all"}}
+
+
+def _told(row: dict[str, Counts]) -> str:
+    return ", ".join(f"{name} {each['right']} of {each['n']}" for name, each in row.items())
