@@ -25,6 +25,7 @@ LAYERS = (
     {
         "errors",
         "header",
+        "rows",
         "audio",
         "spectra",
         "features",
