@@ -61,7 +61,7 @@ class Listener:
 
     def frames(self) -> Chroma:
         """What was heard so far: (T, 12) power, C first, T = 1 + n_samples // hop once all blocks have passed."""
-        return self._heard.array()
+        return self._heard.array().copy()  # more may be heard while this is in use
 
     def loudness(self) -> Chroma:
         """What was heard so far, in steps; see `loudness`."""
