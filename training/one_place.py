@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from pkai.hearing import Hearing
 from pkai.scorer import Judge
 from training.excerpts import ExcerptConfig, Source
 from training.flaws import Flaws, draw_flaws
@@ -67,10 +68,14 @@ def weakest_third(ratings: Floats) -> npt.NDArray[np.bool_]:
     return chosen
 
 
+def share_in_weakest_third(heard: Hearing, damage: Floats) -> float:
+    """Share of the damage in each stretch of a timeline, (N,), that lies in its weakest third."""
+    return float(damage[weakest_third(heard.on_timeline(heard.local_score))].sum() / damage.sum())
+
+
 def _share(judge: Judge, planted: Planted) -> float:
     heard = judge.hear(io.BytesIO(planted.sound))
-    damage = planted.on_timeline(heard).sum(axis=0) * np.diff(heard.edges)
-    return float(damage[weakest_third(heard.on_timeline(heard.local_score))].sum() / damage.sum())
+    return share_in_weakest_third(heard, planted.on_timeline(heard).sum(axis=0) * np.diff(heard.edges))
 
 
 def _recordings(sources: tuple[Source, ...], cache: Path, how: OnePlace) -> Iterator[Planted]:

@@ -9,7 +9,8 @@ vocoder blurs attacks a little by itself, which may help the judge to find the u
 
 import io
 import itertools
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,21 +40,41 @@ _VOCODER_WINDOW = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
-    """One recording made worse.
+class Case(ABC):
+    """One recording made worse, and what the judge made of it.
 
     Attributes
     ----------
     recording : name of the file
     kind : of damage
     seed : of what was drawn
-    drop : score of the original less that of the worse one, by the judge
     """
 
     recording: str
     kind: str
     seed: int
+
+    @property
+    @abstractmethod
+    def right(self) -> bool:
+        """Whether the judge told it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop(Case):
+    """One made worse all over.
+
+    Attributes
+    ----------
+    drop : score of the original less that of the worse one, by the judge
+    """
+
     drop: float
+
+    @property
+    def right(self) -> bool:
+        """Whether the worse one scored lower."""
+        return self.drop > 0
 
 
 def with_pauses(sound: Waveform, rng: np.random.Generator) -> Waveform:
@@ -114,7 +135,7 @@ def joined(first: Waveform, second: Waveform) -> Waveform:
     return np.concatenate([first[: len(first) - n], blend, second[n:]])
 
 
-def cases(scorers: Mapping[str, Scorer], files: list[Path], *, n_seeds: int) -> dict[str, list[Case]]:
+def cases(scorers: Mapping[str, Scorer], files: list[Path], *, n_seeds: int) -> dict[str, list[Drop]]:
     """Every recording made worse in every way, with every seed: scorer -> cases.
 
     Parameters
@@ -123,27 +144,36 @@ def cases(scorers: Mapping[str, Scorer], files: list[Path], *, n_seeds: int) -> 
     files : recordings that the service can hear
     n_seeds : versions of each kind
     """
-    found: dict[str, list[Case]] = {label: [] for label in scorers}
-    jobs = [(file, kind, seed) for file in files for kind in KINDS for seed in range(n_seeds)]
+    found: dict[str, list[Drop]] = {label: [] for label in scorers}
     sounds = {file: audio.decode(file, sample_rate=SAMPLE_RATE) for file in files}
     before = {file: _scores(scorers, sound) for file, sound in sounds.items()}
-    for file, kind, seed in tqdm(jobs, desc="made worse", unit="case"):
+    for file, kind, seed in tqdm(jobs(files, n_seeds), desc="made worse", unit="case"):
         rng = np.random.default_rng([seed, list(KINDS).index(kind)])
         after = _scores(scorers, KINDS[kind](sounds[file], rng))
         for label in scorers:
             drop = before[file][label] - after[label]
-            found[label].append(Case(recording=file.name, kind=kind, seed=seed, drop=drop))
+            found[label].append(Drop(recording=file.name, kind=kind, seed=seed, drop=drop))
     return found
 
 
-def counted(found: list[Case]) -> dict[str, int]:
-    """How many of the cases scored below their originals, and of how many."""
-    return {"right": sum(case.drop > 0 for case in found), "n": len(found)}
+def jobs(files: list[Path], n_seeds: int) -> list[tuple[Path, str, int]]:
+    """Every recording with every kind of damage and every seed."""
+    return [(file, kind, seed) for file in files for kind in KINDS for seed in range(n_seeds)]
+
+
+def as_file(sound: Waveform) -> bytes:
+    """A WAV file of a sound at SAMPLE_RATE, softer where it would clip."""
+    return wav_bytes(sound / max(1.0, float(np.abs(sound).max())), SAMPLE_RATE)
+
+
+def counted(found: Sequence[Case]) -> dict[str, int]:
+    """How many of the cases the judge told, and of how many."""
+    return {"right": sum(case.right for case in found), "n": len(found)}
 
 
 def _scores(scorers: Mapping[str, Scorer], sound: Waveform) -> dict[str, float]:
     """Scores by each, as the service would hear the sound from a file."""
-    file = wav_bytes(sound / max(1.0, float(np.abs(sound).max())), SAMPLE_RATE)
+    file = as_file(sound)
     configs = {scorer.features for scorer in scorers.values()}
     features = {config: heard(io.BytesIO(file), config) for config in configs}
     return {label: scorer.score(features[scorer.features]) for label, scorer in scorers.items()}

@@ -14,17 +14,16 @@ from tqdm import tqdm
 
 from pkai import audio
 from pkai.audio import Waveform
-from pkai.hearing import Hearing
+from pkai.hearing import Floats, Hearing
 from pkai.scorer import Judge
 from training import worsened
 from training.ladder_figures import FOUND_SHARE
-from training.one_place import weakest_third
-from training.playback import wav_bytes
-from training.worsened import KINDS, SAMPLE_RATE
+from training.one_place import OnePlace, share_in_weakest_third
+from training.worsened import KINDS, SAMPLE_RATE, Case
 
 # As long as the ladder's recordings that are damaged in one place, and as large a part of them.
 _LONGEST_S = 48.0
-_SHARE = 0.25
+_SHARE = OnePlace().width
 # In a quarter of less there is no onset to disturb.
 _SHORTEST_S = 30.0
 # Nothing is damaged so near to the ends, where recordings fade.
@@ -32,21 +31,20 @@ _MARGIN_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """One recording made worse in one passage.
+class Place(Case):
+    """One made worse in one passage.
 
     Attributes
     ----------
-    recording : name of the file
-    kind : of damage
-    seed : of what was drawn
     share : of the passage's time that lies in the weakest third of the timeline
     """
 
-    recording: str
-    kind: str
-    seed: int
     share: float
+
+    @property
+    def right(self) -> bool:
+        """Whether the passage was found."""
+        return self.share >= FOUND_SHARE
 
 
 def places(judges: Mapping[str, Judge], files: list[Path], *, n_seeds: int) -> dict[str, list[Place]]:
@@ -64,7 +62,6 @@ def places(judges: Mapping[str, Judge], files: list[Path], *, n_seeds: int) -> d
         If a recording is too short.
     """
     found: dict[str, list[Place]] = {name: [] for name in judges}
-    jobs = [(file, kind, seed) for file in files for kind in KINDS for seed in range(n_seeds)]
     sounds = {file: audio.decode(file, sample_rate=SAMPLE_RATE) for file in files}
     for file, sound in sounds.items():
         if len(sound) < _SHORTEST_S * SAMPLE_RATE:
@@ -72,11 +69,12 @@ def places(judges: Mapping[str, Judge], files: list[Path], *, n_seeds: int) -> d
                 f"{file.name} is {len(sound) / SAMPLE_RATE:.0f} s long; for a passage to be made worse, it must be "
                 f"{_SHORTEST_S:.0f} s or more"
             )
-    for file, kind, seed in tqdm(jobs, desc="made worse in one place", unit="case"):
+    for file, kind, seed in tqdm(worsened.jobs(files, n_seeds), desc="made worse in one place", unit="case"):
         sound, span_s = in_one_place(sounds[file], kind, np.random.default_rng([seed, list(KINDS).index(kind), 1]))
-        recording = wav_bytes(sound / max(1.0, float(np.abs(sound).max())), SAMPLE_RATE)
+        recording = worsened.as_file(sound)
         for name, judge in judges.items():
-            share = share_in_weakest_third(judge.hear(io.BytesIO(recording)), span_s)
+            heard = judge.hear(io.BytesIO(recording))
+            share = share_in_weakest_third(heard, _within_s(heard, span_s))
             found[name].append(Place(recording=file.name, kind=kind, seed=seed, share=share))
     return found
 
@@ -99,14 +97,8 @@ def in_one_place(sound: Waveform, kind: str, rng: np.random.Generator) -> tuple[
     return made, (first / SAMPLE_RATE, (first + len(worse)) / SAMPLE_RATE)
 
 
-def share_in_weakest_third(heard: Hearing, span_s: tuple[float, float]) -> float:
-    """Of the time from when to when, the share that lies in the weakest third of the timeline."""
+def _within_s(heard: Hearing, span_s: tuple[float, float]) -> Floats:
+    """How much of the time from when to when lies in each stretch of the timeline, (N,)."""
     edges_s = heard.recording.played_from_s + heard.edges / heard.frames_per_s
-    within_s = np.maximum(np.minimum(edges_s[1:], span_s[1]) - np.maximum(edges_s[:-1], span_s[0]), 0.0)
-    weakest = weakest_third(heard.on_timeline(heard.local_score))
-    return float(within_s[weakest].sum() / within_s.sum())
-
-
-def counted(found: list[Place]) -> dict[str, int]:
-    """In how many the passage lies in the weakest third, and of how many."""
-    return {"right": sum(place.share >= FOUND_SHARE for place in found), "n": len(found)}
+    both = np.minimum(edges_s[1:], span_s[1]) - np.maximum(edges_s[:-1], span_s[0])
+    return np.asarray(np.maximum(both, 0.0))

@@ -97,7 +97,7 @@ def test_a_passage_that_the_judge_hears_to_be_weak_is_found(model_root: Path, tm
     assert all(0 <= place.share <= 1 for place in found)
     # The tiny model takes silence for flaws.
     assert all(place.share > 0.5 for place in found if place.kind == "pauses")
-    assert worsened_place.counted([place for place in found if place.kind == "pauses"]) == {"right": 2, "n": 2}
+    assert worsened.counted([place for place in found if place.kind == "pauses"]) == {"right": 2, "n": 2}
 
 
 def test_a_recording_too_short_for_a_passage_is_refused(tmp_path: Path) -> None:

@@ -3,17 +3,15 @@
 import argparse
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pkai.errors import PkaiError
 
 if TYPE_CHECKING:
     from training.worsened import Case
-    from training.worsened_place import Place
 
-T = TypeVar("T", "Case", "Place")
 Counts = dict[str, int]
 
 _log = logging.getLogger(__name__)
@@ -48,15 +46,15 @@ def run(args: argparse.Namespace) -> int:
         if not files:
             raise ValueError(f"{args.recordings} holds no recording ({', '.join(_SUFFIXES)})")
         scorers = {each.name: each for each in (consensus.of_model(args.model_dir / name) for name in args.model)}
-        found = worsened.cases(scorers, files, n_seeds=args.seeds)
         models = (artifact.load(args.model_dir / name) for name in args.model)
         judges = {label: Judge(model, ()) for label, model in zip(scorers, models, strict=True)}
-        placed = worsened_place.places(judges, files, n_seeds=args.seeds)
+        placed = worsened_place.places(judges, files, n_seeds=args.seeds)  # first, for it refuses short recordings
+        found = worsened.cases(scorers, files, n_seeds=args.seeds)
     except (ValueError, OSError, PkaiError) as err:
         _log.error("worsened: %s", err)
         return 1
-    counts = {label: _by_kind(cases, worsened.counted) for label, cases in found.items()}
-    placed_counts = {label: _by_kind(places, worsened_place.counted) for label, places in placed.items()}
+    counts = {label: _by_kind(cases) for label, cases in found.items()}
+    placed_counts = {label: _by_kind(places) for label, places in placed.items()}
     if args.out:
         command = results.command_line("worsened", args.recordings, {"model": args.model, "seeds": args.seeds})
         told = {label: {**_plain(row), "placed": _plain(placed_counts[label])} for label, row in counts.items()}
@@ -72,13 +70,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _by_kind(found: list[T], counted: Callable[[list[T]], Counts]) -> dict[str, Counts]:
+def _by_kind(cases: Sequence["Case"]) -> dict[str, Counts]:
     """Kind of damage, and "all" -> how many are right, and of how many."""
     from training import worsened
 
-    return {kind: counted([each for each in found if each.kind == kind]) for kind in worsened.KINDS} | {
-        "all": counted(found)
-    }
+    kinds = {kind: worsened.counted([case for case in cases if case.kind == kind]) for kind in worsened.KINDS}
+    return {**kinds, "all": worsened.counted(cases)}
 
 
 def _plain(row: dict[str, Counts]) -> dict[str, Any]:
