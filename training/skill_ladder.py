@@ -21,6 +21,16 @@ LABEL_STEP_S = 0.5
 _CLUSTER_S = 0.035
 # How far an event (a pause, a wrong note) is felt to colour what surrounds it.
 _EVENT_WIDTH_S = 2.0
+# A tone has faded by then, whether or not it is still held.
+_RINGS_S = 2.5
+# Mean length of a pause, by which a longer one counts for more.
+_PAUSE_S = 0.56
+# Standard deviation of the loudness of phrases, in velocity, that flattening takes from music of the usual shape.
+_SHAPE_VELOCITY = 5.0
+# Beyond, so few presses would be left that it is dry playing, which is a manner and no flaw.
+_MOST_PRESSES_LEFT_OUT = 0.7
+# Mean change of the log of how long tones sound that amount 1 of articulation and of pedal makes, as the ladder draws.
+_TOUCH_CHANGE, _PEDAL_CHANGE = 0.5, 0.85
 
 
 @dataclass(frozen=True)
@@ -67,15 +77,20 @@ class _Replay:
         end = max(performance.duration_s, float(self.times[-1]) + 0.3)
         self.gaps = np.diff(np.append(self.times, end))
         self.hard = _difficulty(self.notes, self.first, self.last)
+        velocity = self.notes["velocity"].astype(float)
+        self.shape = _moving_mean(velocity, 12) - velocity.mean()
         self.events: list[tuple[float, str, float]] = []
+        # Onset, length before and after the touch went wrong, of each note that was meant: seconds.
+        self.touched: list[tuple[float, float, float]] = []
 
     def version(self) -> Version:
         gaps = self._new_gaps()
         visits, starts, gaps_played = self._walk(gaps)
         notes = self._notes(visits, starts, gaps_played)
-        pedal = self._pedal(visits, starts, gaps_played)
+        meant, at = self._moved_pedal(visits, starts, gaps_played)
+        pedal = self._pedal(meant, at, visits, starts)
         played = Performance(notes, pedal)
-        return Version(played, self._damage(visits, starts, played.duration_s))
+        return Version(played, self._damage(visits, starts, played.duration_s, meant, pedal))
 
     def amount(self, kind: str) -> Floats:
         """Amount of a kind at each cluster, (n,)."""
@@ -123,7 +138,7 @@ class _Replay:
         while c < self.n:
             if pauses[c] > 0:
                 now += pauses[c]
-                self.events.append((now - pauses[c] / 2, "hesitation", 1.0))
+                self.events.append((now - pauses[c] / 2, "hesitation", min(pauses[c] / _PAUSE_S, 2.0)))
                 pauses[c] = 0.0
             visits.append(c)
             starts.append(now)
@@ -179,7 +194,8 @@ class _Replay:
                 _, duration, pitch, _ = self.notes[i].item()
                 lead = float(self.notes["onset_s"][i] - self.times[c])
                 onset = max(0.0, starts[v] + lead + late + spread[c] * rng.standard_normal())
-                length = max(0.04, self._length(v, c, lead, duration, visits, starts, gaps) * length_factors[c])
+                untouched = self._length(v, c, lead, duration, visits, starts, gaps)
+                length = max(0.04, untouched * length_factors[c])
                 velocity = int(velocities[i])
                 if rng.random() < 0.035 * missed[c]:
                     self.events.append((onset, "missed", 1.0))
@@ -199,6 +215,7 @@ class _Replay:
                         (onset + rng.uniform(0, 0.05), 0.6 * length, _on_keys(pitch + slip), max(1, velocity - 12))
                     )
                 rows.append((onset, length, pitch, velocity))
+                self.touched.append((onset, max(0.04, untouched), length))
         if not rows:
             rows.append((0.0, 0.2, 60, 40))
         rows.sort()
@@ -224,9 +241,8 @@ class _Replay:
         rng = self.rng
         velocity = self.notes["velocity"].astype(float)
         uneven = self.amount("loudness")[self.cluster]
-        smooth = _moving_mean(velocity, 12)
         flattened = np.minimum(0.6 * self.amount("flatness")[self.cluster], 1.0)
-        velocity = velocity - flattened * (smooth - velocity.mean())
+        velocity = velocity - flattened * self.shape
         velocity += (9.0 * uneven + 1.5 * (uneven > 0)) * rng.standard_normal(len(velocity))
         left = self.notes["pitch"] < np.median(self.notes["pitch"]) - 3
         velocity += 9.0 * self.amount("balance")[self.cluster] * np.where(left, 1.0, -0.5)
@@ -236,21 +252,23 @@ class _Replay:
         rng = self.rng
         amount = self.amount("articulation")
         choppy = rng.random() < 0.6
-        target = np.log(0.6) if choppy else np.log(rng.uniform(1.2, 1.5))
+        target = np.log(0.45) if choppy else np.log(rng.uniform(1.2, 1.7))
         return np.asarray(np.exp(amount * (target + 0.45 * rng.standard_normal(self.n))))
 
-    def _pedal(self, visits: list[int], starts: list[float], gaps: list[float]) -> Notes:
+    def _pedal(self, meant: Notes, at: npt.NDArray[np.int64], visits: list[int], starts: list[float]) -> Notes:
         """Changes left out, so that harmonies blur; or presses left out; or pedal laid over music that had none."""
         rng = self.rng
-        moved, at = self._moved_pedal(visits, starts, gaps)
         strength = np.minimum(1.0, 0.75 * self.amount("pedal"))
         if not strength.any():
-            return moved
-        if len(moved) == 0:
+            return meant
+        if len(meant) == 0:
             return _laid_over(np.array(starts), strength[visits], rng)
-        pressed = moved["value"] >= 64
-        stays = pressed if rng.random() < 0.6 else ~pressed
-        return moved[stays | (rng.random(len(moved)) >= strength[at])]
+        down = meant["value"] >= 64
+        blurred = rng.random() < 0.6
+        movement = np.concatenate([[0], np.cumsum(np.diff(down))])
+        drawn = rng.random(movement[-1] + 1)[movement]  # a foot that goes down or up halves the way in many values
+        chance = strength[at] if blurred else np.minimum(strength[at], _MOST_PRESSES_LEFT_OUT)
+        return np.asarray(meant[(down == blurred) | (drawn >= chance)])
 
     def _moved_pedal(
         self, visits: list[int], starts: list[float], gaps: list[float]
@@ -268,25 +286,51 @@ class _Replay:
         moved = np.array([row[:2] for row in rows], PEDAL_DTYPE)
         return moved, np.array([row[2] for row in rows], np.int64)
 
-    def _damage(self, visits: list[int], starts: list[float], duration_s: float) -> npt.NDArray[np.float32]:
+    def _damage(
+        self, visits: list[int], starts: list[float], duration_s: float, meant: Notes, pedal: Notes
+    ) -> npt.NDArray[np.float32]:
         n_steps = max(1, int(np.ceil(duration_s / LABEL_STEP_S)))
         steps = np.asarray((np.arange(n_steps) + 0.5) * LABEL_STEP_S, np.float64)
         cluster_at = np.array(visits)[np.clip(np.searchsorted(starts, steps, side="right") - 1, 0, len(visits) - 1)]
+        heard = {
+            **self._events_heard(visits, starts, duration_s, steps),
+            **self._lengths_heard(meant, pedal, steps),
+            "flatness": self.amount("flatness")[cluster_at] * min(self.shape.std() / _SHAPE_VELOCITY, 1.5),
+        }
         damage = np.zeros((len(FAMILIES), n_steps))
-        counted = self._expected_per_s(duration_s)
         for kind, about in KINDS.items():
-            row = FAMILIES.index(about.family)
-            if kind in counted:
-                times = [time for time, event, _ in self.events if event == kind]
-                if kind == "rhythm":
-                    times = [
-                        start for c, start in zip(visits, starts, strict=True) if c in set(self.rhythm_bent.tolist())
-                    ]
-                level = _density(np.array(times), steps) / counted[kind]
-                damage[row] += about.weight * np.minimum(level, 2 * MOST_OF_ONE_KIND)
-            else:
-                damage[row] += about.weight * self.amount(kind)[cluster_at]
+            level = heard[kind] if kind in heard else self.amount(kind)[cluster_at]
+            damage[FAMILIES.index(about.family)] += about.weight * np.minimum(level, 2 * MOST_OF_ONE_KIND)
         return damage.astype(np.float32)
+
+    def _events_heard(
+        self, visits: list[int], starts: list[float], duration_s: float, steps: Floats
+    ) -> dict[str, Floats]:
+        """Of the kinds that come as events, how many there were about each step, against what amount 1 leads to."""
+        bent = set(self.rhythm_bent.tolist())
+        events = [*self.events, *((start, "rhythm", 1.0) for c, start in zip(visits, starts, strict=True) if c in bent)]
+        found = {}
+        for kind, expected in self._expected_per_s(duration_s).items():
+            times, weights = (
+                np.array([(time, weight) for time, name, weight in events if name == kind]).reshape(-1, 2).T
+            )
+            found[kind] = _density(times, weights, steps) / expected
+        return found
+
+    def _lengths_heard(self, meant: Notes, pedal: Notes, steps: Floats) -> dict[str, Floats]:
+        """Of touch and pedal, by how much they changed how long tones sound about each step.
+
+        What fingers do is not heard while the pedal holds the tones, nor is a pedal that changes nothing.
+        """
+        onset, untouched, touched = np.array(self.touched).reshape(-1, 3).T
+        as_meant, by_touch, by_pedal = (
+            _sounding_s(onset, length, held)
+            for length, held in ((untouched, meant), (touched, meant), (touched, pedal))
+        )
+        return {
+            "articulation": _mean_change(onset, as_meant, by_touch, steps) / _TOUCH_CHANGE,
+            "pedal": _mean_change(onset, by_touch, by_pedal, steps) / _PEDAL_CHANGE,
+        }
 
     def _expected_per_s(self, duration_s: float) -> dict[str, float]:
         """Events in a second that amount 1 leads to, for the kinds that come as events."""
@@ -325,12 +369,34 @@ def _moving_mean(values: Floats, width: int) -> Floats:
     return np.asarray(np.convolve(values, ones, "same") / np.convolve(np.ones_like(values), ones, "same"))
 
 
-def _density(times: Floats, steps: Floats) -> Floats:
+def _density(times: Floats, weights: Floats, steps: Floats) -> Floats:
     """Events a second about each step, each event spread over _EVENT_WIDTH_S."""
-    if len(times) == 0:
-        return np.zeros(len(steps))
-    near = np.maximum(0.0, 1 - np.abs(steps[:, None] - times[None, :]) / _EVENT_WIDTH_S)
-    return np.asarray(near.sum(axis=1) / _EVENT_WIDTH_S)
+    return np.asarray(_nearness(times, steps) @ weights / _EVENT_WIDTH_S)
+
+
+def _mean_change(onset: Floats, before: Floats, after: Floats, steps: Floats) -> Floats:
+    """Mean absolute change of the log of how long tones sound, of those that end about each step."""
+    near = _nearness(onset + np.minimum(before, after), steps)
+    change = np.abs(np.log(after / before))
+    return np.asarray(near @ change / np.maximum(near.sum(axis=1), 1e-9))
+
+
+def _nearness(times: Floats, steps: Floats) -> Floats:
+    """How near each time is to each step, (steps, times): 1 at the step, 0 from _EVENT_WIDTH_S on."""
+    return np.maximum(0.0, 1 - np.abs(steps[:, None] - times[None, :]) / _EVENT_WIDTH_S)
+
+
+def _sounding_s(onset: Floats, length: Floats, pedal: Notes) -> Floats:
+    """How long each tone sounds, in seconds: until its key is up and the pedal too, _RINGS_S at most."""
+    key_up = onset + length
+    if len(pedal) == 0:
+        return np.minimum(length, _RINGS_S)
+    down = pedal["value"] >= 64
+    at = np.searchsorted(pedal["time_s"], key_up, side="right") - 1
+    held = (at >= 0) & down[at]
+    lifted = np.append(pedal["time_s"][~down], np.inf)
+    damped = np.where(held, lifted[np.searchsorted(lifted, key_up, side="right").clip(max=len(lifted) - 1)], key_up)
+    return np.asarray(np.minimum(damped - onset, _RINGS_S))
 
 
 def _laid_over(starts: Floats, strength: Floats, rng: np.random.Generator) -> Notes:
