@@ -40,8 +40,9 @@ class Version:
     Attributes
     ----------
     performance : as played
-    damage : (F, n) realised severity of each family of FAMILIES in steps of LABEL_STEP_S, weighted by
-        its kinds' shares, so that the sum over families is the severity at that time
+    damage : (F, n) severity of each family of FAMILIES as it can be heard, in steps of LABEL_STEP_S, weighted by
+        its kinds' shares, so that the sum over families is the severity at that time; articulation under a held
+        pedal, a pedal that changes nothing, and shape taken from music without any are not heard
     """
 
     performance: Performance
@@ -278,11 +279,12 @@ class _Replay:
             return np.empty(0, PEDAL_DTYPE), np.empty(0, np.int64)
         at = np.clip(np.searchsorted(self.times, self.pedal["time_s"], side="right") - 1, 0, self.n - 1)
         fraction = np.clip((self.pedal["time_s"] - self.times[at]) / self.gaps[at], 0, 1)
-        rows = sorted(
+        rows = [
             (starts[v] + float(fraction[j]) * gaps[v], int(self.pedal["value"][j]), c)
             for v, c in enumerate(visits)
             for j in range(*np.searchsorted(at, [c, c + 1]))
-        )
+        ]
+        rows.sort(key=lambda row: row[0])  # what comes at one time stays in its order
         moved = np.array([row[:2] for row in rows], PEDAL_DTYPE)
         return moved, np.array([row[2] for row in rows], np.int64)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from made_performance import etude
 from training.flaws import FAMILIES, KINDS, MOST_OF_ONE_KIND, Flaws, draw_apart, draw_flaws
-from training.performance import Notes, Performance, make_notes
+from training.performance import PEDAL_DTYPE, Notes, Performance, make_notes
 from training.skill_ladder import LABEL_STEP_S, Version, degrade
 
 ETUDE = etude()
@@ -213,6 +213,84 @@ def test_damage_is_told_to_the_family_of_its_kind_alone(kind: str) -> None:
     told = sum(degrade(ETUDE, only(kind, 1.5), np.random.default_rng(s)).damage.sum(axis=1) for s in range(N_SEEDS))
     assert isinstance(told, np.ndarray)
     assert [FAMILIES[row] for row in np.flatnonzero(told)] == [KINDS[kind].family]
+
+
+def told(version: Version, family: str) -> float:
+    """Severity of a family on average over the performance."""
+    return float(version.damage[FAMILIES.index(family)].mean())
+
+
+def under_one_pedal(performance: Performance) -> Performance:
+    """The same keys under a pedal that is held to the end."""
+    return Performance(performance.notes, np.array([(0.0, 127)], PEDAL_DTYPE))
+
+
+def without_pedal(performance: Performance) -> Performance:
+    return Performance(performance.notes)
+
+
+def test_what_fingers_do_under_a_held_pedal_is_not_told() -> None:
+    dry, held = (
+        [
+            told(degrade(played, only("articulation", 1.5), np.random.default_rng(seed)), "articulation")
+            for seed in range(4)
+        ]
+        for played in (without_pedal(ETUDE), under_one_pedal(ETUDE))
+    )
+    assert min(dry) > 0.01
+    assert max(held) < 0.1 * min(dry)
+
+
+def test_a_pedal_that_is_lifted_where_nothing_rings_may_as_well_not_be() -> None:
+    # The pedal is down in rests alone, after every key is up.
+    rows = [(2.0 * i, 0.5, 60 + i, 64) for i in range(20)]
+    pedal = [(2.0 * i + lag, value) for i in range(20) for lag, value in ((1.0, 127), (1.5, 0))]
+    played = Performance(make_notes(rows), np.array(pedal, PEDAL_DTYPE))
+    for seed in range(8):
+        version = degrade(played, only("pedal", 2.0), np.random.default_rng(seed))
+        if len(version.performance.pedal) and (version.performance.pedal["value"] == 0).sum() == 20:
+            assert told(version, "pedal") == 0  # presses were left out; blurred, the tones would ring on
+
+
+def test_a_foot_that_moves_gradually_moves_or_does_not() -> None:
+    """Movements of many values each are left out as a whole: what stays is as it was, or gone."""
+    down, up = (0, 30, 70, 100, 127), (127, 90, 50, 20, 0)
+    gradual = [
+        (1.6 * i + lag + 0.02 * k, value)
+        for i in range(29)
+        for lag, values in ((0.1, down), (1.5, up))
+        for k, value in enumerate(values)
+    ]
+    played = Performance(ETUDE.notes, np.array(gradual, PEDAL_DTYPE))
+    stays = played.pedal["value"] >= 64
+    runs = np.split(np.arange(len(stays)), np.flatnonzero(np.diff(stays)) + 1)
+    kept_in_part = 0
+    left_out = 0
+    for seed in range(8):
+        version = degrade(played, only("pedal", 1.0), np.random.default_rng(seed))
+        kept = np.isin(played.pedal["time_s"].round(6), version.performance.pedal["time_s"].round(6))
+        left_out += sum(not kept[run].any() for run in runs)
+        kept_in_part += sum(bool(kept[run].any() and not kept[run].all()) for run in runs)
+    assert left_out > 0 and kept_in_part == 0
+
+
+def test_longer_pauses_are_told_as_more() -> None:
+    pauses_s, severities = [], []
+    for seed in range(60):
+        version = degrade(ETUDE, only("hesitation", 0.4), np.random.default_rng(seed))
+        pauses_s.append(version.performance.duration_s - ETUDE.duration_s)
+        severities.append(float(version.damage.sum() * LABEL_STEP_S))
+    assert np.corrcoef(pauses_s, severities)[0, 1] > 0.8
+
+
+def test_where_there_was_no_shape_none_is_flattened() -> None:
+    even = Performance(ETUDE.notes.copy(), ETUDE.pedal)
+    even.notes["velocity"] = 64
+    shaped, flat = (
+        told(degrade(played, only("flatness", 1.0), np.random.default_rng(0)), "dynamics") for played in (ETUDE, even)
+    )
+    assert shaped > 0.01
+    assert flat == 0
 
 
 def test_the_shares_of_the_kinds_add_up_to_one_and_every_family_has_one() -> None:
