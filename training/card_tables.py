@@ -135,9 +135,10 @@ def ladder(result: Mapping[str, Any]) -> str:
         "quarter of each. *Told and planted* is Spearman's rank correlation of the severities of a family: in the "
         "ladder's *mixtures*, in which every family is damaged at once, and *planted alone*, in "
         f"{result['n_excerpts']} excerpts, each without flaws and with four amounts of each family; over all "
-        "recordings, and within an excerpt, as who records a piece again meets it. *Rises most*: how often, much of a "
-        "family being planted alone, no other family's told severity rises more. *Called* are the recordings of the "
-        "mixtures that were told to have some or much of a family, and how many of them it had been planted in."
+        "recordings, and within an excerpt, as who records a piece again meets it, where its recordings differ by what "
+        "can be heard. *Rises most*: how often, much of a family being planted alone, no other family's told severity "
+        "rises more. *Called* are the recordings of the mixtures that were told to have some or much of a family, and "
+        "how many of them it had been planted in."
     )
     return _section("What was planted, and what was found", about, rows, [], result["command"])
 

@@ -128,7 +128,9 @@ def test_figures_of_a_judge_that_hears_all_and_of_one_that_hears_nothing(rng: np
     assert good.accuracy.value == 1.0 and good.accuracy.n == 60 * 10
     assert good.placed.value == 0.75 and good.placed.n == 4
     assert all(each.spearman.value > 0.9 and each.same_word > 0.8 for each in good.families.values())
-    assert all(each.within.value > 0.8 and each.within.n == good.n_pieces * 3 for each in good.families.values())
+    n_excerpts = good.n_pieces * 3  # of which chance leaves a few alike
+    assert all(0.8 * n_excerpts <= each.within.n <= n_excerpts for each in good.families.values())
+    assert all(each.within.value > 0.8 for each in good.families.values())
     assert all(each.spearman.value > 0.9 and each.spearman.n == 60 for each in good.alone.values())
     assert all(each.within.value > 0.9 and each.told_most.value == 1.0 for each in good.alone.values())
     unheard = {family: planted_alone(row, rng, heard=False) for row, family in enumerate(FAMILIES)}
@@ -153,8 +155,16 @@ def test_what_stands_in_an_excerpts_own_order_is_recovered_within_it() -> None:
     turned = ladder_figures.within_estimate(np.array([0.0, 1.0, 2.0, 2.0, 1.0, 0.0]), planted, excerpts)
     assert turned.value == pytest.approx(0.0) and turned.low == pytest.approx(-1.0)
     assert ladder_figures.within_estimate(np.zeros(6), planted, excerpts).value == 0.0  # says nothing
-    with pytest.raises(ValueError, match="no excerpt has three recordings in which differently much was planted"):
+    with pytest.raises(ValueError, match="no excerpt has three recordings in which what was planted differs"):
         ladder_figures.within_estimate(told, np.zeros(6), excerpts)
+
+
+def test_an_excerpt_in_which_nothing_planted_can_be_heard_does_not_count() -> None:
+    audible, hardly = [0.0, 1.0, 2.0], [0.0, 0.01, 0.02]
+    found = ladder_figures.within_estimate(
+        np.array([0.0, 1.0, 2.0, 2.0, 1.0, 0.0]), np.array(audible + hardly), np.repeat([0, 1], 3)
+    )
+    assert found.value == pytest.approx(1.0) and found.n == 1
 
 
 def test_resampling_excerpts_widens_the_interval_where_their_recordings_are_alike(rng: np.random.Generator) -> None:
