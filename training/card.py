@@ -31,8 +31,9 @@ means of networks, before it was settled that APR is the mean of two. So the fig
 that nobody looked at will tell. APR's two networks are the first two seeds, as was settled before they were trained;
 four more seeds make two more such models, and all three are told as *2 checkpoints as one*. Which of PDR's three seeds
 is shipped was decided by the pairs of the ladder's unseen pieces, not by people's ratings. The layers that tell flaws
-were taught anew afterwards, from flaws planted a few families at a time (`pkai-train teach-flaws`), which changes no
-score: PDR 0.3.1 scores as 0.3.0 does, to the last bit. Rows of APR 0.3.0 are of one network, a lucky seed.
+were taught anew afterwards, from flaws planted a few families at a time and labelled by what can be heard (`pkai-train
+teach-flaws`), which changes no score: PDR 0.3.2 scores as 0.3.0 and 0.3.1 do, and APR 0.4.1 as 0.4.0, to the last bit,
+so what was measured of the one holds for the other. Rows of APR 0.3.0 are of one network, a lucky seed.
 
 **Pairs** are within a piece; truth is the sign of the difference of the mean ratings; *≥ 0.5* are those that differ by
 so many of the raters' points. Intervals are 95 %, by bootstrap over recordings. *Clean* is FluidR3's grand;

@@ -2,6 +2,13 @@
 
 Only the layers that tell flaws learn. Nothing else is touched, nor does anything flow back from them, so scores and
 attention stay what they were to the last bit: what people's ratings were held against still holds.
+
+Rendered sound is not all that people record, and layers that learn much from it tell less of other sound. So they go
+half the way only: their weights become the mean of what they were and what they learnt.
+
+References
+----------
+Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022 (section 3): weights between those before and after.
 """
 
 import dataclasses
@@ -39,7 +46,8 @@ class FlawTeaching:
     n_excerpts, n_versions : in a batch
     learning_rate, weight_decay : of AdamW
     gradient_clip : greatest norm
-    average_decay : of the exponential moving average of the weights, which is what is kept
+    average_decay : of the exponential moving average of the weights, which is what was learnt
+    learnt_share : of what was learnt in the weights that are kept; the rest is of what they were before
     checkpoint_every : steps
     seed : of batches and augmentation
     augmentation : of what is heard
@@ -52,6 +60,7 @@ class FlawTeaching:
     weight_decay: float = 1e-2
     gradient_clip: float = 5.0
     average_decay: float = 0.995
+    learnt_share: float = 0.5
     checkpoint_every: int = 200
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -61,7 +70,7 @@ class FlawTeaching:
         require(self, 2, float("inf"), "n_versions")
         require(self, 0.0, float("inf"), "learning_rate", "gradient_clip", above=True)
         require(self, 0.0, float("inf"), "weight_decay", "seed")
-        require(self, 0.0, 1.0, "average_decay")
+        require(self, 0.0, 1.0, "average_decay", "learnt_share")
 
 
 def teach(
@@ -128,7 +137,7 @@ def teach(
         trainer.save_checkpoint(last)
     else:
         lesson.load_state_dict(torch.load(last, map_location="cpu", weights_only=True)["state_dict"])
-    lesson.keep_averaged()
+    lesson.keep()
 
 
 class _Lesson(lightning.LightningModule):
@@ -148,6 +157,7 @@ class _Lesson(lightning.LightningModule):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
         self.network = network.requires_grad_(False).eval()
         self.layers = nn.ModuleList([network.over_time_for_flaws, network.tell_flaws]).requires_grad_(True)
+        self.before = {name: tensor.clone() for name, tensor in self.layers.state_dict().items()}
         average = get_ema_multi_avg_fn(how.average_decay)  # type: ignore[no-untyped-call]
         self.averaged = AveragedModel(self.layers, multi_avg_fn=average, use_buffers=True).requires_grad_(False)
 
@@ -180,8 +190,12 @@ class _Lesson(lightning.LightningModule):
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def keep_averaged(self) -> None:
-        """The averaged weights become the network's."""
+    def keep(self) -> None:
+        """What was learnt becomes the network's, as far as it is to."""
+        share = self.how.learnt_share
+        for name, learnt in self.averaged.module.state_dict().items():
+            if learnt.is_floating_point():  # not how many batches were counted
+                learnt.copy_((1 - share) * self.before[name].to(learnt.device) + share * learnt)
         self.layers.load_state_dict(self.averaged.module.state_dict())
         self.network.cpu().eval().requires_grad_(True)
         self.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
@@ -202,10 +216,11 @@ def _steps_done(last: Path, now: dict[str, Any]) -> int:
         return 0
     state = torch.load(last, map_location="cpu", weights_only=True)
     before = state["hyper_parameters"]
-    changed = [name for name in now if now[name] != before[name]]
+    changed = [name for name in now if now[name] != before.get(name)]
     if changed:
+        name = changed[0]
         raise ValueError(
-            f"{last} is of another teaching: it has {changed[0]} {before[changed[0]]!r} and not {now[changed[0]]!r}; "
+            f"{last} is of another teaching: it has {name} {before.get(name)!r} and not {now[name]!r}; "
             "name another folder"
         )
     return int(state["global_step"])

@@ -182,6 +182,17 @@ def test_teaching_flaws_changes_what_is_told_of_them_and_no_score(ladder_folder:
     assert not network.training and all(weight.requires_grad for weight in network.parameters())
 
 
+def test_what_is_kept_lies_between_what_was_and_what_was_learnt(ladder_folder: Path, tmp_path: Path) -> None:
+    kept = {}
+    for share in (0.0, 0.5, 1.0):
+        network, how = small_network(0), dataclasses.replace(TEACHING, learnt_share=share)
+        flaw_teaching.teach(network, ladder_folder, tmp_path / str(share), how, RUN.features, RUN.segments)
+        kept[share] = network.tell_flaws.weight.detach()
+    assert torch.equal(kept[0.0], small_network(0).tell_flaws.weight)
+    assert not torch.allclose(kept[1.0], kept[0.0], atol=1e-4)
+    torch.testing.assert_close(kept[0.5], (kept[0.0] + kept[1.0]) / 2)
+
+
 def test_a_teaching_that_was_stopped_goes_on_and_one_of_another_network_is_refused(
     ladder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
