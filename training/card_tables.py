@@ -98,7 +98,7 @@ def worsened(result: Mapping[str, Any]) -> str:
     for label, judge in result["judges"].items():
         by_kind = ", ".join(f"{kind} {_count(found)}" for kind, found in sorted(judge["placed"]["kinds"].items()))
         lines.append(
-            f"- {label}: of recordings made worse in a quarter of them, that lies in the weakest third of the timeline "
+            f"{label}: of recordings made worse in a quarter of them, that lies in the weakest third of the timeline "
             f"in {_count(judge['placed']['all'])}; {by_kind}"
         )
     return _section("Real recordings made worse", about, rows, lines, result["command"])
