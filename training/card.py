@@ -35,7 +35,7 @@ were taught anew afterwards, from flaws planted a few families at a time and lab
 teach-flaws`), which changes no score: PDR 0.3.2 scores as 0.3.0 and 0.3.1 do, and APR 0.4.1 as 0.4.0, to the last bit,
 so what was measured of the one holds for the other. Scores were taught by the ladder's earlier labels, which counted
 what cannot be heard as well. That these layers go half the way from what they were to what they learnt was settled
-when real recordings made worse (`pkai-train worsened`) had been seen, mostly in other passages. Rows of APR 0.3.0
+when the places that `pkai-train worsened` finds had been seen, mostly of other passages. Rows of APR 0.3.0
 are of one network, a lucky seed.
 
 **Pairs** are within a piece; truth is the sign of the difference of the mean ratings; *≥ 0.5* are those that differ by
