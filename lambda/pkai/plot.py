@@ -7,7 +7,7 @@ import io
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,18 +125,19 @@ def canvas(out: Path) -> Iterator[Canvas]:
         At once, if the folder of `out` cannot be written to.
     """
     draft = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        if out.is_dir():
-            raise IsADirectoryError(None, "it is a folder")
-        draft.touch(exist_ok=False)
-    except OSError as err:
-        raise RequestError(f"{out} cannot be written ({err.strerror}); give a file in a folder of yours") from err
-    try:
+    try:  # from before the draft is made: an interrupt may come at any moment
+        try:
+            if out.is_dir():
+                raise IsADirectoryError(None, "it is a folder")
+            draft.touch(exist_ok=False)
+        except OSError as err:
+            raise RequestError(f"{out} cannot be written ({err.strerror}); give a file in a folder of yours") from err
         yield Canvas(draft=draft, kind=out.suffix.lower().lstrip("."))
         if draft.stat().st_size:
             draft.replace(out)
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
 
 
 def recording_figure(
