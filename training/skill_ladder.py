@@ -21,6 +21,8 @@ LABEL_STEP_S = 0.5
 _CLUSTER_S = 0.035
 # How far an event (a pause, a wrong note) is felt to colour what surrounds it.
 _EVENT_WIDTH_S = 2.0
+# Controller value from which on MIDI takes the pedal for pressed.
+_PEDAL_DOWN = 64
 # A tone has faded by then, whether or not it is still held.
 _RINGS_S = 2.5
 # Mean length of a pause, by which a longer one counts for more.
@@ -264,7 +266,7 @@ class _Replay:
             return meant
         if len(meant) == 0:
             return _laid_over(np.array(starts), strength[visits], rng)
-        down = meant["value"] >= 64
+        down = meant["value"] >= _PEDAL_DOWN
         blurred = rng.random() < 0.6
         movement = np.concatenate([[0], np.cumsum(np.diff(down))])
         drawn = rng.random(movement[-1] + 1)[movement]  # a foot that goes down or up halves the way in many values
@@ -393,11 +395,11 @@ def _sounding_s(onset: Floats, length: Floats, pedal: Notes) -> Floats:
     key_up = onset + length
     if len(pedal) == 0:
         return np.minimum(length, _RINGS_S)
-    down = pedal["value"] >= 64
+    down = pedal["value"] >= _PEDAL_DOWN
     at = np.searchsorted(pedal["time_s"], key_up, side="right") - 1
     held = (at >= 0) & down[at]
     lifted = np.append(pedal["time_s"][~down], np.inf)
-    damped = np.where(held, lifted[np.searchsorted(lifted, key_up, side="right").clip(max=len(lifted) - 1)], key_up)
+    damped = np.where(held, lifted[np.searchsorted(lifted, key_up, side="right")], key_up)
     return np.asarray(np.minimum(damped - onset, _RINGS_S))
 
 

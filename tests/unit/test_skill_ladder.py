@@ -246,10 +246,11 @@ def test_a_pedal_that_is_lifted_where_nothing_rings_may_as_well_not_be() -> None
     rows = [(2.0 * i, 0.5, 60 + i, 64) for i in range(20)]
     pedal = [(2.0 * i + lag, value) for i in range(20) for lag, value in ((1.0, 127), (1.5, 0))]
     played = Performance(make_notes(rows), np.array(pedal, PEDAL_DTYPE))
-    for seed in range(8):
-        version = degrade(played, only("pedal", 2.0), np.random.default_rng(seed))
-        if len(version.performance.pedal) and (version.performance.pedal["value"] == 0).sum() == 20:
-            assert told(version, "pedal") == 0  # presses were left out; blurred, the tones would ring on
+    versions = [degrade(played, only("pedal", 2.0), np.random.default_rng(seed)) for seed in range(8)]
+    # Of the others changes were left out, and their tones ring on.
+    fewer_presses = [version for version in versions if (version.performance.pedal["value"] == 0).sum() == 20]
+    assert 0 < len(fewer_presses) < len(versions)
+    assert all(told(version, "pedal") == 0 for version in fewer_presses)
 
 
 def test_a_foot_that_moves_gradually_moves_or_does_not() -> None:
