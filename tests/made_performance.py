@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from training.performance import PEDAL_DTYPE, Performance, make_notes
+from training.music.performance import PEDAL_DTYPE, Performance, make_notes
 
 
 @lru_cache(maxsize=16)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.flaws import FAMILIES
+from training.ladder.flaws import FAMILIES
 
 
 def write(folder: Path) -> Path:

@@ -15,16 +15,20 @@ from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
 from pkai.scorer import Judge
 from pkai.segments import SegmentConfig
-from training import calibrate, diagnose, ensemble, evaluate, export, grad_cam, ladder, weights
-from training.calibrate import Rated
-from training.evaluate import Agreement
-from training.export import MeanOfNetworks
-from training.fit import load_network
-from training.flaw_teaching import FlawTeaching, teach
-from training.flaws import FAMILIES
-from training.playback import SETTINGS
-from training.ranker import NetworkConfig, Ranker
-from training.rated import RatedPerformance
+from training.evaluation import evaluate
+from training.evaluation.evaluate import Agreement
+from training.fitting.fit import load_network
+from training.fitting.flaw_teaching import FlawTeaching, teach
+from training.ladder import shards
+from training.ladder.flaws import FAMILIES
+from training.model import ensemble, export, grad_cam, weights
+from training.model.export import MeanOfNetworks
+from training.networks.ranker import NetworkConfig, Ranker
+from training.people import calibrate
+from training.people.calibrate import Rated
+from training.people.playback import SETTINGS
+from training.people.rated import RatedPerformance
+from training.planted import diagnose
 
 Writer = Callable[[Path, Calibration, dict[str, FamilyScale], dict[str, Any]], None]
 
@@ -113,7 +117,7 @@ def teach_flaws(
     ModelError
         If the model is damaged or came without weights.
     ValueError, FileNotFoundError
-        As `training.flaw_teaching.teach` has them.
+        As `training.fitting.flaw_teaching.teach` has them.
     """
     folder = model_root / name
     old = artifact.load(folder).manifest
@@ -183,7 +187,7 @@ def _unscaled(write: Writer, root: Path, name: str, calibration: Calibration) ->
 def _diagnosis(judge: Judge, ladder_folder: Path) -> tuple[dict[str, FamilyScale], dict[str, Any]]:
     """Scales from one half of the ladder's unseen pieces, and how well flaws are told in the mixtures of the other."""
     mixtures, apart = (
-        diagnose.halves(diagnose.listen(judge, ladder.read(ladder_folder, part)))
+        diagnose.halves(diagnose.listen(judge, shards.read(ladder_folder, part)))
         for part in ("validation", "apart-validation")
     )
     scales = diagnose.fit(mixtures[0], apart[0])

@@ -1,8 +1,8 @@
 """Why a recording was rated so: which sounds, at which time and frequency, raised the rating, and which did not.
 
-The graph behind it, `explain.onnx`, is Grad-CAM of the score (`training/grad_cam.py`), loaded only when asked for.
-Nearly all that is played raises the score above that of silence, a beginner's playing as well. So each moment is held
-against the mean of its band over the recording.
+The graph behind it, `explain.onnx`, is Grad-CAM of the score (`training/model/grad_cam.py`), loaded only when asked
+for. Nearly all that is played raises the score above that of silence, a beginner's playing as well. So each moment is
+held against the mean of its band over the recording.
 """
 
 from dataclasses import dataclass

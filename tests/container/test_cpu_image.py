@@ -20,7 +20,8 @@ from conftest import need
 from container import bases, emulator, engine
 from events import make_events
 from integration.test_training import LADDER, sources
-from training import instruments, ladder
+from training.ladder import shards
+from training.sound import instruments
 
 MAX_UNPACKED_MB = 2300
 _PORT = 18_907  # the same each time, as the engine finds a layer again by what its build was given
@@ -45,7 +46,7 @@ def test_it_scores_as_this_machine_does(cpu_image: str, expected_score: float) -
 
 def test_it_trains(cpu_image: str, tmp_path: Path) -> None:
     need(bool(instruments.available(tmp_path)), "a piano sound font")
-    ladder.build(sources(tmp_path), tmp_path / "ladder", tmp_path, LADDER, n_workers=1)
+    shards.build(sources(tmp_path), tmp_path / "ladder", tmp_path, LADDER, n_workers=1)
     said = engine.output(
         cpu_image, "pkai-train", "fit", "--config", "/pkai/training/configs/tiny.yaml", "--ladder", "ladder",
         "--out", "run", "--threads", "1", options=("--volume", f"{tmp_path}:/data", "--user", str(os.getuid())),

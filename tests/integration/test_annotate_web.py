@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from training.pairs import Pair, read_pairs, write_pairs
-from training.session import Session
-from training.web import AnnotationServer
+from training.labels.pairs import Pair, read_pairs, write_pairs
+from training.labels.session import Session
+from training.labels.web import AnnotationServer
 
 
 @pytest.fixture

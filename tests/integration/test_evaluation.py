@@ -17,12 +17,14 @@ from pkai.calibration import Calibration
 from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
-from training import export, instruments, weights
 from training.__main__ import main
-from training.export import MeanOfNetworks
-from training.flaws import FAMILIES
-from training.networks import NetworkConfig, build
-from training.performance import write_midi
+from training.ladder.flaws import FAMILIES
+from training.model import export, weights
+from training.model.export import MeanOfNetworks
+from training.music.performance import write_midi
+from training.networks.pairwise import build
+from training.networks.ranker import NetworkConfig
+from training.sound import instruments
 
 PLAYERS = 6
 TINY = NetworkConfig(base="tiny")

@@ -22,7 +22,7 @@ import pytest
 import soundfile
 
 from training.__main__ import main
-from training.clips import download
+from training.datasets.clips import download
 
 SAMPLE_RATE = 44_100
 ROOT = Path(__file__).resolve().parents[2]
@@ -209,7 +209,7 @@ def test_as_many_videos_are_downloaded_at_once_as_allowed(
         finally:
             now.subtract(["running"])
 
-    monkeypatch.setattr("training.fetch.download", counted)
+    monkeypatch.setattr("training.datasets.fetch.download", counted)
     site.pause_s = 0.03
     for i in range(6):
         site.files[f"/{i}.wav"] = wav(3.0, 300.0 + i)

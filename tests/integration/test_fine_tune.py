@@ -18,14 +18,16 @@ from pkai.calibration import Calibration
 from pkai.diagnosis import FAMILIES, FamilyScale
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
-from training import encoding, export, instruments, weights
 from training.commands.bundle import FORMATS
-from training.export import MeanOfNetworks
-from training.networks import NetworkConfig, PairwiseRanker
-from training.pairs import Pair, write_pairs
-from training.rendering import Renderer
-from training.repertoire import play
-from training.score import SCORES, read_score
+from training.labels.pairs import Pair, write_pairs
+from training.model import export, weights
+from training.model.export import MeanOfNetworks
+from training.model.repertoire import play
+from training.music.score import SCORES, read_score
+from training.networks.pairwise import PairwiseRanker
+from training.networks.ranker import NetworkConfig
+from training.sound import encoding, instruments
+from training.sound.rendering import Renderer
 
 SEVERITIES = (0.0, 0.3, 0.6, 0.9, 1.2)
 TAKES = 4

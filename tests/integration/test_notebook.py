@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
 from conftest import ROOT, need
-from training import instruments
+from training.sound import instruments
 
 NOTEBOOK = ROOT / "notebooks" / "pkai_colab.ipynb"
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from training.__main__ import main
-from training.pairs import Key, Pair, answers_of, read_pairs, write_pairs
+from training.labels.pairs import Key, Pair, answers_of, read_pairs, write_pairs
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_QUESTIONS = 0.6

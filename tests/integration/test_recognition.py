@@ -22,7 +22,7 @@ from pkai.features import FeatureConfig
 from pkai.references import Reference
 from pkai.scorer import Judge
 from pkai.selection import Wish
-from training import conditions
+from training.sound import conditions
 
 RATE = FeatureConfig().sample_rate
 RECORDINGS = sorted((ROOT / "events" / "audio").glob("fur-elise-*"))

@@ -18,17 +18,21 @@ from conftest import ROOT, need
 from made_performance import etude
 from pkai import artifact
 from pkai.scorer import Judge
-from training import consensus, evaluate, flaw_teaching, instruments, ladder, networks, rated
-from training import fit as fitting
-from training.config import RunConfig
-from training.excerpts import ExcerptConfig, Source
-from training.flaw_teaching import FlawTeaching
-from training.flaws import FAMILIES
-from training.ladder import LadderConfig
-from training.networks import NetworkConfig
-from training.performance import Performance, read_midi, write_midi
-from training.ranker import SmallRanker
-from training.snippets import Batch
+from training.evaluation import consensus, evaluate
+from training.fitting import fit as fitting
+from training.fitting import flaw_teaching
+from training.fitting.config import RunConfig
+from training.fitting.flaw_teaching import FlawTeaching
+from training.fitting.snippets import Batch
+from training.ladder import shards
+from training.ladder.excerpts import ExcerptConfig, Source
+from training.ladder.flaws import FAMILIES
+from training.ladder.shards import LadderConfig
+from training.music.performance import Performance, read_midi, write_midi
+from training.networks import pairwise
+from training.networks.ranker import NetworkConfig, SmallRanker
+from training.people import rated
+from training.sound import instruments
 
 # Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -54,7 +58,7 @@ RUN = RunConfig(
 
 def sources(folder: Path) -> tuple[Source, ...]:
     """One piece to train on and one to validate with."""
-    names = {ladder.is_validation(f"made-{i}", LADDER.validation_share): f"made-{i}" for i in range(50)}
+    names = {shards.is_validation(f"made-{i}", LADDER.validation_share): f"made-{i}" for i in range(50)}
     made = []
     for seed, piece in enumerate(names.values()):
         path = folder / f"{piece}.mid"
@@ -68,7 +72,7 @@ def sources(folder: Path) -> tuple[Source, ...]:
 def ladder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ladder")
     need(bool(instruments.available(folder)), "a piano sound font")
-    ladder.build(sources(folder), folder / "shards", folder, LADDER, n_workers=1)
+    shards.build(sources(folder), folder / "shards", folder, LADDER, n_workers=1)
     return folder / "shards"
 
 
@@ -82,11 +86,11 @@ def global_step(checkpoint: Path) -> int:
 
 
 def test_the_ladder_is_built_once_and_read_whole(ladder_folder: Path) -> None:
-    parts: tuple[ladder.Part, ...] = ("train", "validation", "apart", "apart-validation")
+    parts: tuple[shards.Part, ...] = ("train", "validation", "apart", "apart-validation")
     assert {path.stem.rstrip("0123456789") for path in ladder_folder.iterdir()} == {f"{part}-" for part in parts}
-    assert len(ladder.read(ladder_folder, "train")) == LADDER.n_shards
+    assert len(shards.read(ladder_folder, "train")) == LADDER.n_shards
     for part in parts:
-        for shard in ladder.read(ladder_folder, part):
+        for shard in shards.read(ladder_folder, part):
             n_versions = LADDER.excerpts_per_shard * LADDER.n_versions
             assert len(shard.lengths) == len(shard.label_lengths) == len(shard.severity) == n_versions
             assert shard.frames.shape == (shard.lengths.sum(), LADDER.features.n_features)
@@ -96,14 +100,14 @@ def test_the_ladder_is_built_once_and_read_whole(ladder_folder: Path) -> None:
             np.testing.assert_array_equal(shard.severity[::2], 0.0)  # the first of each excerpt has no flaw
             assert shard.severity[1::2].min() > 0
             pieces = set(shard.pieces.tolist())
-            assert {ladder.is_validation(piece, LADDER.validation_share) for piece in pieces} == {
+            assert {shards.is_validation(piece, LADDER.validation_share) for piece in pieces} == {
                 part.endswith("validation")
             }
 
 
 def test_a_ladder_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no train shards; build the ladder first"):
-        ladder.read(tmp_path, "train")
+        shards.read(tmp_path, "train")
 
 
 def test_a_killed_fit_goes_on_from_its_checkpoint_and_ends_where_it_should(
@@ -165,7 +169,7 @@ TEACHING = FlawTeaching(n_steps=6, n_excerpts=2, n_versions=2, checkpoint_every=
 
 def small_network(seed: int) -> SmallRanker:
     torch.manual_seed(seed)
-    network = networks.build(RUN.network, len(FAMILIES)).eval()
+    network = pairwise.build(RUN.network, len(FAMILIES)).eval()
     assert isinstance(network, SmallRanker)
     return network
 
@@ -226,7 +230,7 @@ def test_a_teaching_that_was_stopped_goes_on_and_one_of_another_network_is_refus
 
 
 def test_a_resnet_cannot_be_taught_flaws_alone(tmp_path: Path) -> None:
-    resnet = networks.build(NetworkConfig(base="resnet18", channels=(2, 2, 2, 2)), len(FAMILIES))
+    resnet = pairwise.build(NetworkConfig(base="resnet18", channels=(2, 2, 2, 2)), len(FAMILIES))
     with pytest.raises(ValueError, match="only those of the small networks learn apart"):
         flaw_teaching.teach(resnet, tmp_path, tmp_path, TEACHING, RUN.features, RUN.segments)
 

@@ -11,13 +11,13 @@ import torch
 
 import made_shards
 from pkai.segments import SegmentConfig
-from training import tune
 from training.__main__ import main
-from training.config import RunConfig
-from training.fit import Fit
-from training.networks import NetworkConfig
-from training.snippets import Batch
-from training.tune import SPACE, Tuning
+from training.fitting import tune
+from training.fitting.config import RunConfig
+from training.fitting.fit import Fit
+from training.fitting.snippets import Batch
+from training.fitting.tune import SPACE, Tuning
+from training.networks.ranker import NetworkConfig
 
 # Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.
 pytestmark = pytest.mark.filterwarnings(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from training.agreement import agreement, cohen_kappa, consensus, fleiss_kappa, krippendorff_alpha
-from training.pairs import Pair
+from training.labels.agreement import agreement, cohen_kappa, consensus, fleiss_kappa, krippendorff_alpha
+from training.labels.pairs import Pair
 
 GAP = np.nan
 

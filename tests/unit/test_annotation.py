@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.annotation import RULES, Answers, Rule, close, explain, positions
-from training.contradictions import contradiction_of, find_contradictions
-from training.pairs import Key, key_of
+from training.labels.annotation import RULES, Answers, Rule, close, explain, positions
+from training.labels.contradictions import contradiction_of, find_contradictions
+from training.labels.pairs import Key, key_of
 
 NAMES = tuple("abcdefg")
 ALL_PAIRS = list(combinations(NAMES, 2))

@@ -41,6 +41,18 @@ LAYERS = (
     {"settings", "contract", "store", "storage", "library", "folder", "uploads", "service"},
     {"triggers", "gateway", "page", "routes", "openapi"},
 )
+# The same of training's packages, whose order is the way from music to figures; plain modules stand at its foot.
+TRAINING_LAYERS = (
+    {"bounds", "durable", "metrics"},
+    {"datasets", "labels", "music", "networks"},
+    {"sound"},
+    {"ladder", "people"},
+    {"fitting"},
+    {"model", "planted"},
+    {"evaluation", "fine_tuning"},
+    {"held_out", "release"},
+    {"commands"},
+)
 
 
 def sources(folder: Path) -> list[Path]:
@@ -122,6 +134,31 @@ def test_a_layer_of_pkai_imports_no_layer_above_it(layer: int) -> None:
     for module in LAYERS[layer]:
         named = {name.split(".")[1] for name in imports(LAMBDA / "pkai" / f"{module}.py") if name.startswith("pkai.")}
         assert named <= allowed, module
+
+
+def part_of_training(name: str) -> str:
+    """The package of training/, or the module right in it, of a dotted name; `__main__` calls the commands."""
+    part = name.split(".")[1]
+    return "commands" if part == "__main__" else part
+
+
+def parts_of_training() -> dict[Path, str]:
+    """Which part of training/ each of its files belongs to."""
+    names = {path: ".".join(path.relative_to(TRAINING.parent).with_suffix("").parts) for path in sources(TRAINING)}
+    return {path: part_of_training(name) for path, name in names.items() if name != "training.__init__"}
+
+
+@pytest.mark.parametrize("layer", range(len(TRAINING_LAYERS)))
+def test_a_package_of_training_imports_itself_and_layers_below_it(layer: int) -> None:
+    below = set().union(*TRAINING_LAYERS[:layer])
+    for path, part in parts_of_training().items():
+        if part in TRAINING_LAYERS[layer]:
+            named = {part_of_training(name) for name in imports(path) if name.startswith("training.")}
+            assert named <= below | {part}, path
+
+
+def test_every_part_of_training_has_its_layer() -> None:
+    assert set(parts_of_training().values()) == set().union(*TRAINING_LAYERS)
 
 
 def test_the_scorer_is_imported_without_the_edges() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.augmentation import Augmentation, augmented
+from training.fitting.augmentation import Augmentation, augmented
 
 NOTHING = Augmentation(equaliser_db=0.0, most_noise_db=0.0, widest_frequency_mask=0, widest_time_mask=0)
 ONLY_EQUALISER = Augmentation(most_noise_db=0.0, widest_frequency_mask=0, widest_time_mask=0)

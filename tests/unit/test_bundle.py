@@ -8,11 +8,11 @@ import pytest
 
 from conftest import ROOT
 from pkai import audio
-from training import encoding
 from training.commands import bundle
-from training.expression import perform
-from training.repertoire import LONGEST_S, play
-from training.score import SCORES, read_score
+from training.model.repertoire import LONGEST_S, play
+from training.music.expression import perform
+from training.music.score import SCORES, read_score
+from training.sound import encoding
 
 BUNDLED = sorted((ROOT / "events" / "audio").glob("fur-elise-*"))
 

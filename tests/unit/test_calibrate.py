@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.calibrate import (
+from training.people.calibrate import (
     INTERVAL_SHARE,
     Rated,
     calibration_error,

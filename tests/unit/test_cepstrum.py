@@ -7,7 +7,7 @@ import torch
 import piano_tone
 from pkai import features
 from pkai.features import FeatureConfig
-from training.cepstrum import as_features, as_log_mel
+from training.fitting.cepstrum import as_features, as_log_mel
 
 LOG_MEL = FeatureConfig()
 

@@ -8,8 +8,8 @@ import soundfile
 from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError
 
 from pkai.errors import UnsupportedAudio
-from training.clips import CLIP_SAMPLE_RATE, Limits, cut, kind_of, reason_of
-from training.videos import Clip
+from training.datasets.clips import CLIP_SAMPLE_RATE, Limits, cut, kind_of, reason_of
+from training.datasets.videos import Clip
 
 
 @pytest.mark.parametrize(

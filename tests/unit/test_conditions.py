@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pkai.audio import Waveform
-from training import conditions
-from training.conditions import PHONE, Conditions, coded, record
+from training.sound import conditions
+from training.sound.conditions import PHONE, Conditions, coded, record
 
 SAMPLE_RATE = 22_050
 CLEAN = Conditions(noise_db=120.0)

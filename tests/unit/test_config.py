@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from conftest import ROOT
-from training.augmentation import Augmentation
-from training.config import RunConfig
-from training.losses import LossConfig
-from training.networks import NetworkConfig
+from training.fitting.augmentation import Augmentation
+from training.fitting.config import RunConfig
+from training.fitting.losses import LossConfig
+from training.networks.ranker import NetworkConfig
 
 CONFIGS = sorted((ROOT / "training" / "configs").glob("*.yaml"))
 

@@ -8,8 +8,8 @@ import pytest
 
 import piano_tone
 from pkai.scorer import Judge
-from training import consensus
-from training.playback import heard, wav_bytes
+from training.evaluation import consensus
+from training.people.playback import heard, wav_bytes
 
 
 def test_a_shipped_model_scores_as_the_service_does(model_root: Path) -> None:

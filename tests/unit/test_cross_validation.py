@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training import cross_validation
-from training.calibrate import Rated, fit_comparison
-from training.cross_validation import FoldResult, Learnt, Plan, figures
-from training.learners import AsItIs
-from training.people import Indices, People
-from training.rated import RatedPerformance
+from training.held_out import cross_validation
+from training.held_out.cross_validation import FoldResult, Learnt, Plan, figures
+from training.held_out.learners import AsItIs
+from training.people.calibrate import Rated, fit_comparison
+from training.people.panel import Indices, People
+from training.people.rated import RatedPerformance
 
 
 def people(ratings: list[float], n_pieces: int = 1) -> People:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pkai import audio
-from training import encoding
-from training.encoding import Encoding
+from training.sound import encoding
+from training.sound.encoding import Encoding
 
 SAMPLE_RATE = 22_050
 WAV = Encoding(container="wav", encoder="pcm_s16le", sample_rate=SAMPLE_RATE, bit_rate=16 * SAMPLE_RATE)

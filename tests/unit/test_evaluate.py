@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from pkai import audio
-from training import evaluate, instruments, playback, rendering
-from training.evaluate import agreement, human_ceiling, length_baseline, panel_ceiling
-from training.performance import Performance, make_notes, write_midi
-from training.playback import SAMPLE_RATE, instrument_named, wav_bytes
-from training.rated import RatedPerformance
+from training.evaluation import evaluate
+from training.evaluation.evaluate import agreement, human_ceiling, length_baseline, panel_ceiling
+from training.music.performance import Performance, make_notes, write_midi
+from training.people import playback
+from training.people.playback import SAMPLE_RATE, instrument_named, wav_bytes
+from training.people.rated import RatedPerformance
+from training.sound import instruments, rendering
 
 # Length in seconds and mean rating; on the whole shorter is better, but the longest is not the worst.
 LENGTHS = (10.0, 12.0, 14.0, 16.0)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_performance import etude
-from training import excerpts
-from training.excerpts import ExcerptConfig, Source, draw, draw_from, played_plainly, read_sources
-from training.performance import Performance, make_notes
+from training.ladder import excerpts
+from training.ladder.excerpts import ExcerptConfig, Source, draw, draw_from, played_plainly, read_sources
+from training.music.performance import Performance, make_notes
 
 CHORD_S = 0.035
 AS_IT_IS = ExcerptConfig(p_thinned=0.0, most_semitones=0)

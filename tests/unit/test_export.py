@@ -20,11 +20,12 @@ from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
 from pkai.scorer import Judge
 from pkai.segments import SegmentConfig
-from training import export
-from training.export import TOLERANCE, MeanOfNetworks
-from training.flaws import FAMILIES
-from training.networks import NetworkConfig, PairwiseRanker
-from training.playback import wav_bytes
+from training.ladder.flaws import FAMILIES
+from training.model import export
+from training.model.export import TOLERANCE, MeanOfNetworks
+from training.networks.pairwise import PairwiseRanker
+from training.networks.ranker import NetworkConfig
+from training.people.playback import wav_bytes
 
 FEATURES, CUT = FeatureConfig(), SegmentConfig()
 # Words of torch's exporter and of the libraries below it, none of which we can change.

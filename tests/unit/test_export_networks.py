@@ -7,10 +7,11 @@ import torch
 from pkai.artifact import INPUT_NAME, OUTPUT_NAMES
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
-from training import export, networks
-from training.export import MeanOfNetworks
-from training.flaws import FAMILIES
-from training.networks import NetworkConfig
+from training.ladder.flaws import FAMILIES
+from training.model import export
+from training.model.export import MeanOfNetworks
+from training.networks import pairwise
+from training.networks.ranker import NetworkConfig
 
 # Words of torch's exporter and of the libraries below it, none of which we can change.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -29,7 +30,7 @@ ORIGINAL = {"base": "resnet18", "channels": (2, 2, 3, 3)}
 )
 def test_a_network_is_exported_with_its_features(config: NetworkConfig, features: FeatureConfig) -> None:
     torch.manual_seed(5)
-    made = networks.build(config, len(FAMILIES), features.kind)
+    made = pairwise.build(config, len(FAMILIES), features.kind)
     with torch.no_grad():
         made(torch.randn(4, CUT.snippet_frames(features), features.n_features))  # running statistics of its own
     mean = MeanOfNetworks([made.eval()], [0.1], [0.5]).eval()

@@ -10,12 +10,15 @@ import torch
 
 from pkai.calibration import Calibration
 from pkai.diagnosis import FamilyScale
-from training import calibrate, fine_tune, own_model, weights
-from training.export import MeanOfNetworks
-from training.fine_tune import Division, FineTuning, Listening
-from training.losses import preference_loss, similarity_loss
-from training.networks import NetworkConfig, PairwiseRanker
-from training.pairs import Pair, recordings_of
+from training.fine_tuning import fine_tune, own_model
+from training.fine_tuning.fine_tune import Division, FineTuning, Listening
+from training.fitting.losses import preference_loss, similarity_loss
+from training.labels.pairs import Pair, recordings_of
+from training.model import weights
+from training.model.export import MeanOfNetworks
+from training.networks.pairwise import PairwiseRanker
+from training.networks.ranker import NetworkConfig
+from training.people import calibrate
 
 SMALL = NetworkConfig(channels=(2, 3, 4, 5, 6), hidden=8)
 N_MELS, SNIPPET_FRAMES = 16, 40

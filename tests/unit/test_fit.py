@@ -10,14 +10,14 @@ import torch
 import made_shards
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
-from training import fit as fitting
 from training.__main__ import main
-from training.config import RunConfig
-from training.fit import BEST_CHECKPOINT, LAST_CHECKPOINT, fit, load_network
-from training.flaws import FAMILIES
-from training.losses import LossConfig
-from training.networks import NetworkConfig
-from training.snippets import Batch, SamplingConfig
+from training.fitting import fit as fitting
+from training.fitting.config import RunConfig
+from training.fitting.fit import BEST_CHECKPOINT, LAST_CHECKPOINT, fit, load_network
+from training.fitting.losses import LossConfig
+from training.fitting.snippets import Batch, SamplingConfig
+from training.ladder.flaws import FAMILIES
+from training.networks.ranker import NetworkConfig
 
 # Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")

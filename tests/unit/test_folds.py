@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.folds import Fold, split, write_folds
-from training.pairs import Pair, read_column, read_pairs, recordings_of
-from training.scale import pairs_from_ratings
+from training.labels.folds import Fold, split, write_folds
+from training.labels.pairs import Pair, read_column, read_pairs, recordings_of
+from training.labels.scale import pairs_from_ratings
 
 NAMES = [f"r{i}" for i in range(9)]
 some_labels = st.lists(st.sampled_from([1, 0, -1, None]), min_size=36, max_size=36)

@@ -9,14 +9,14 @@ import torch
 
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
-from training import from_scratch
-from training.config import RunConfig
-from training.from_scratch import FromScratch
-from training.losses import LossConfig
-from training.networks import NetworkConfig
-from training.people import People
-from training.rated import RatedPerformance
-from training.snippets import SamplingConfig
+from training.fitting.config import RunConfig
+from training.fitting.losses import LossConfig
+from training.fitting.snippets import SamplingConfig
+from training.held_out import from_scratch
+from training.held_out.from_scratch import FromScratch
+from training.networks.ranker import NetworkConfig
+from training.people.panel import People
+from training.people.rated import RatedPerformance
 
 TINY = RunConfig(
     learning_rate=1e-2,

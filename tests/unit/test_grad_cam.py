@@ -18,10 +18,10 @@ from pkai.errors import ModelContractError, ModelIntegrityError
 from pkai.features import FeatureConfig
 from pkai.scorer import Judge
 from pkai.segments import SegmentConfig
-from training import export, grad_cam
-from training.export import TOLERANCE, MeanOfNetworks
-from training.networks import NetworkConfig, build
-from training.ranker import Ranker
+from training.model import export, grad_cam
+from training.model.export import TOLERANCE, MeanOfNetworks
+from training.networks.pairwise import build
+from training.networks.ranker import NetworkConfig, Ranker
 
 FEATURES, CUT = FeatureConfig(), SegmentConfig()
 # Words of torch's exporter and of the libraries below it, none of which we can change.

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pkai.features import FeatureConfig, mel_frames, normalise
-from training import handcrafted
-from training.people import People
-from training.rated import RatedPerformance
+from training.held_out import handcrafted
+from training.people.panel import People
+from training.people.rated import RatedPerformance
 
 CONFIG = FeatureConfig()
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from pkai.scorer import Judge
-from training import card_tables, diagnose, ladder_figures, one_place, results
-from training.diagnose import MUCH_PLANTED, SOME_PLANTED, Told
-from training.flaws import FAMILIES, KINDS
-from training.ladder import Shard
-from training.one_place import OnePlace
-from training.snippets import FAMILY_WEIGHTS
+from training.evaluation import card_tables, results
+from training.fitting.snippets import FAMILY_WEIGHTS
+from training.ladder.flaws import FAMILIES, KINDS
+from training.ladder.shards import Shard
+from training.planted import diagnose, ladder_figures, one_place
+from training.planted.diagnose import MUCH_PLANTED, SOME_PLANTED, Told
+from training.planted.one_place import OnePlace
 
 N_POINTS = 6
 

@@ -9,11 +9,13 @@ from torch import nn
 
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
-from training import consensus, last_layer
-from training.last_layer import PENALTIES, Received, learn, moved, receive
-from training.networks import NetworkConfig, build
-from training.people import People
-from training.rated import RatedPerformance
+from training.evaluation import consensus
+from training.held_out import last_layer
+from training.held_out.last_layer import PENALTIES, Received, learn, moved, receive
+from training.networks.pairwise import build
+from training.networks.ranker import NetworkConfig
+from training.people.panel import People
+from training.people.rated import RatedPerformance
 
 CUT = SegmentConfig(snippet_s=1.0, hop_s=0.5)
 

@@ -4,14 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from training import networks
-from training.config import RunConfig
-from training.flaws import FAMILIES
-from training.losses import LossConfig
-from training.networks import NetworkConfig
-from training.objective import objective
-from training.ranker import AUDIBLE_FLOOR, Ranker
-from training.snippets import Batch
+from training.fitting.config import RunConfig
+from training.fitting.losses import LossConfig
+from training.fitting.objective import objective
+from training.fitting.snippets import Batch
+from training.ladder.flaws import FAMILIES
+from training.networks import pairwise
+from training.networks.ranker import AUDIBLE_FLOOR, NetworkConfig, Ranker
 
 NETWORKS = {
     "pdr": NetworkConfig(base="tiny", dropout=0.0),
@@ -33,7 +32,7 @@ def snippets(n: int) -> Tensor:
 
 
 def fresh(name: str) -> Ranker:
-    return networks.build(NETWORKS[name], len(FAMILIES))
+    return pairwise.build(NETWORKS[name], len(FAMILIES))
 
 
 def settled(name: str) -> Ranker:
@@ -106,7 +105,7 @@ def test_what_cannot_be_heard_changes_no_score_of_log_mel_and_does_of_cepstra() 
     quiet = torch.full((1, N_FRAMES, N_MELS), AUDIBLE_FLOOR - 0.2)
     quieter = quiet - 0.5
     for features, same in (("log-mel", True), ("mfcc", False)):
-        made = networks.build(NETWORKS["pdr"], 1, features).eval()  # type: ignore[arg-type]
+        made = pairwise.build(NETWORKS["pdr"], 1, features).eval()  # type: ignore[arg-type]
         assert torch.equal(made(quiet)[0], made(quieter)[0]) is same
 
 
@@ -130,7 +129,7 @@ def test_the_score_is_what_shows_skill_less_what_shows_the_lack_of_it(name: str)
 
 
 def test_evidence_is_never_negative_and_counts_where_it_is_attended_to() -> None:
-    made = networks.AttentionPairwiseRanker(len(FAMILIES), NETWORKS["apr"])
+    made = pairwise.AttentionPairwiseRanker(len(FAMILIES), NETWORKS["apr"])
     with torch.no_grad():
         for branch in (made.good, made.bad):
             branch.attend.weight *= 100  # a fresh network attends to all steps nearly alike

@@ -9,14 +9,14 @@ import pytest
 
 import piano_tone
 from pkai.scorer import Judge
-from training import one_family, planted
-from training.excerpts import Source
-from training.flaws import FAMILIES, KINDS
-from training.one_family import OneFamily, flaws_of
-from training.performance import Performance, make_notes
-from training.planted import Planted
-from training.playback import SAMPLE_RATE, wav_bytes
-from training.skill_ladder import LABEL_STEP_S, Version, degrade
+from training.ladder.excerpts import Source
+from training.ladder.flaws import FAMILIES, KINDS
+from training.ladder.skill_ladder import LABEL_STEP_S, Version, degrade
+from training.music.performance import Performance, make_notes
+from training.people.playback import SAMPLE_RATE, wav_bytes
+from training.planted import one_family, recordings
+from training.planted.one_family import OneFamily, flaws_of
+from training.planted.recordings import Planted
 
 
 def excerpt_of(n: int = 60) -> Performance:
@@ -43,7 +43,7 @@ def test_damage_is_told_where_it_was_heard(model_root: Path, tmp_path: Path) -> 
     assert not np.delete(found, 2, axis=0).any()
 
 
-class Silence(planted.Studio):
+class Silence(recordings.Studio):
     """A studio without a piano: the sound has nothing to do with the version."""
 
     recorded: list[Version] = []  # noqa: RUF012 - of one test

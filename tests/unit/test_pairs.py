@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.durable import replace_text
-from training.pairs import Pair, answers_of, make_pairs, read_column, read_ids, read_pairs, write_pairs
+from training.labels.pairs import Pair, answers_of, make_pairs, read_column, read_ids, read_pairs, write_pairs
 
 names = st.lists(
     st.text("abcé, \"'-", min_size=1, max_size=4).filter(lambda s: s == s.strip()), unique=True, max_size=7

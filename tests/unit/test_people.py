@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.people import People, SplitBy
-from training.rated import RatedPerformance
+from training.people.panel import People, SplitBy
+from training.people.rated import RatedPerformance
 
 PIECES, PLAYERS = ("a", "b", "c", "d"), ("ann", "bob", "cid", "dan", "eve", "fay")
 

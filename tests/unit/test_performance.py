@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.performance import PEDAL_DTYPE, Notes, Performance, make_notes, read_midi, write_midi
+from training.music.performance import PEDAL_DTYPE, Notes, Performance, make_notes, read_midi, write_midi
 
 MILLISECOND = 1e-3
 

@@ -4,9 +4,9 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from training import card_tables, precision
-from training.flaws import FAMILIES
-from training.ladder import Shard
+from training.evaluation import card_tables, precision
+from training.ladder.flaws import FAMILIES
+from training.ladder.shards import Shard
 
 # Words of the quantiser about models that were not prepared for it.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training import rated
+from training.people import rated
 
 TABLE = """id,piece,midi,player,player_level,instructor1,instructor2,peer1
 a-1,a,midi/a-1.mid,7,Advanced,4,5,

@@ -7,9 +7,10 @@ import pytest
 
 import piano_tone
 from pkai.scorer import Judge
-from training import encoding, recordings, verdicts
 from training.commands.bundle import FORMATS
-from training.pairs import Pair
+from training.fine_tuning import recordings, verdicts
+from training.labels.pairs import Pair
+from training.sound import encoding
 
 
 def folder_of(root: Path, *names: str) -> Path:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from training import card, results
-from training.cross_validation import Figures, Plan
-from training.evaluate import Agreement, Spread
+from training.evaluation import card, results
+from training.evaluation.evaluate import Agreement, Spread
+from training.held_out.cross_validation import Figures, Plan
 from training.metrics import Estimate
 
 ESTIMATE = Estimate(value=0.87664321, low=0.7, high=0.95, n=199)

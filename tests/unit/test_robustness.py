@@ -12,11 +12,11 @@ from pkai import audio
 from pkai.calibration import Calibration
 from pkai.features import FeatureConfig, Frames
 from pkai.segments import SegmentConfig
-from training import robustness
-from training.consensus import Scorer
-from training.playback import SAMPLE_RATE
-from training.rated import RatedPerformance
-from training.robustness import Versions
+from training.evaluation import robustness
+from training.evaluation.consensus import Scorer
+from training.evaluation.robustness import Versions
+from training.people.playback import SAMPLE_RATE
+from training.people.rated import RatedPerformance
 
 CALIBRATION = Calibration(
     score_knots=(0.0, 1.0),

@@ -6,8 +6,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from training.pairs import Pair
-from training.scale import fit_scale, mean_ratings, pairs_from_ratings
+from training.labels.pairs import Pair
+from training.labels.scale import fit_scale, mean_ratings, pairs_from_ratings
 
 
 def test_means_come_with_their_standard_errors() -> None:

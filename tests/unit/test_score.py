@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.expression import perform
-from training.score import SCORES, Score, ScoreError, available, read_score
+from training.music.expression import perform
+from training.music.score import SCORES, Score, ScoreError, available, read_score
 
 HEADER = "title: A tune\ncomposer: Nobody\npiece: tune\ntime: 2/4\ntempo: 4 = 60\n"
 TUNE = HEADER + "1 right ( /4 c4 e4 )\n1 left /2 c3\n2 right /2 g4\n2 left /2 c3\n"

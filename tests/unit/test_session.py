@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from training.annotation import Answers, close
-from training.pairs import Pair, read_pairs, write_pairs
-from training.questions import Share, next_pair
-from training.session import Progress, Session
+from training.labels.annotation import Answers, close
+from training.labels.pairs import Pair, read_pairs, write_pairs
+from training.labels.questions import Share, next_pair
+from training.labels.session import Progress, Session
 
 NAMES = "abcdef"
 

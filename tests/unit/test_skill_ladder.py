@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from made_performance import etude
-from training.flaws import FAMILIES, KINDS, MOST_OF_ONE_KIND, Flaws, draw_apart, draw_flaws
-from training.performance import PEDAL_DTYPE, Notes, Performance, make_notes
-from training.skill_ladder import LABEL_STEP_S, Version, degrade
+from training.ladder.flaws import FAMILIES, KINDS, MOST_OF_ONE_KIND, Flaws, draw_apart, draw_flaws
+from training.ladder.skill_ladder import LABEL_STEP_S, Version, degrade
+from training.music.performance import PEDAL_DTYPE, Notes, Performance, make_notes
 
 ETUDE = etude()
 N_SEEDS = 12

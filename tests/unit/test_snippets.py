@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from pkai.features import FeatureConfig
-from training.flaws import FAMILIES
-from training.ladder import Shard
-from training.snippets import FAMILY_WEIGHTS, Batch, LadderBatches, SamplingConfig
+from training.fitting.snippets import FAMILY_WEIGHTS, Batch, LadderBatches, SamplingConfig
+from training.ladder.flaws import FAMILIES
+from training.ladder.shards import Shard
 
 FEATURES = FeatureConfig(n_mels=2, n_mfcc=2)  # 50 frames per second
 FRAMES_PER_LABEL = 25

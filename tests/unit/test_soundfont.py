@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import soundfont
-from training.instruments import Instrument
-from training.performance import Performance, make_notes
-from training.rendering import Renderer
-from training.soundfont import SampledNote
+from training.music.performance import Performance, make_notes
+from training.sound import soundfont
+from training.sound.instruments import Instrument
+from training.sound.rendering import Renderer
+from training.sound.soundfont import SampledNote
 
 SAMPLE_RATE = 44_100
 # A soft recording is a pure tone, a loud one the octave above it, so that one can hear which one plays.

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from training.audition import find_player, find_recordings, play
-from training.pairs import Pair, read_pairs, write_pairs
-from training.session import Session
-from training.terminal import HELP, Terminal, annotate
+from training.labels.audition import find_player, find_recordings, play
+from training.labels.pairs import Pair, read_pairs, write_pairs
+from training.labels.session import Session
+from training.labels.terminal import HELP, Terminal, annotate
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 
 import piano_tone
 from pkai.features import FeatureConfig
-from training import variants
-from training.playback import wav_bytes
-from training.variants import VariantConfig, variant
+from training.fine_tuning import variants
+from training.fine_tuning.variants import VariantConfig, variant
+from training.people.playback import wav_bytes
 
 FEATURES = FeatureConfig()
 RATE = FEATURES.sample_rate

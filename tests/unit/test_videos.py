@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from training.recipe import Recipe, read_recipe, shipped_recipes
-from training.videos import Clip, parse_time, read_clips
+from training.datasets.recipe import Recipe, read_recipe, shipped_recipes
+from training.datasets.videos import Clip, parse_time, read_clips
 
 HEADER = "filename,ID,start_time,end_time,title\n"
 

@@ -16,9 +16,11 @@ from pkai.diagnosis import FAMILIES, FamilyScale
 from pkai.errors import ModelContractError, ModelIntegrityError
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
-from training import export, networks, weights
-from training.export import MeanOfNetworks
-from training.networks import NetworkConfig, PairwiseRanker
+from training.model import export, weights
+from training.model.export import MeanOfNetworks
+from training.networks import pairwise
+from training.networks.pairwise import PairwiseRanker
+from training.networks.ranker import NetworkConfig
 
 SMALL = NetworkConfig(channels=(2, 3, 4, 5, 6), hidden=8)
 APR = NetworkConfig(kind="apr", base="tiny")
@@ -73,7 +75,7 @@ def test_exported_networks_come_back_as_they_were(tmp_path: Path) -> None:
 @pytest.mark.parametrize("config", [APR, ORIGINAL], ids=["apr", "original"])
 def test_every_network_comes_back_as_it_was(config: NetworkConfig, tmp_path: Path) -> None:
     torch.manual_seed(4)
-    mean = MeanOfNetworks([networks.build(config, 6, "mfcc").eval()], [0.5], [2.0]).eval()
+    mean = MeanOfNetworks([pairwise.build(config, 6, "mfcc").eval()], [0.5], [2.0]).eval()
     content = weights.pack(mean, config)
     again, found = weights.read(folder_of(tmp_path, content))
     snippets = torch.randn(2, 50, 40)

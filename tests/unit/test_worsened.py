@@ -8,8 +8,8 @@ import pytest
 import piano_tone
 import recording_files
 from pkai.scorer import Judge
-from training import consensus, worsened, worsened_place
-from training.worsened import KINDS, SAMPLE_RATE
+from training.evaluation import consensus, worsened, worsened_place
+from training.evaluation.worsened import KINDS, SAMPLE_RATE
 
 SECONDS = 20.0
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pkai.errors import PkaiError
-from training import rated
-from training.playback import SETTINGS
+from training.people import rated
+from training.people.playback import SETTINGS
 
 if TYPE_CHECKING:
-    from training.evaluate import Spread
+    from training.evaluation.evaluate import Spread
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """Print one row for each run."""
     import torch
 
-    from training import evaluate, results
+    from training.evaluation import evaluate, results
 
     torch.set_num_threads(args.threads)
     try:
@@ -75,7 +75,8 @@ def _named(text: str) -> tuple[str, list[Path]]:
 def _row(
     args: argparse.Namespace, checkpoints: list[Path], performances: tuple[rated.RatedPerformance, ...]
 ) -> dict[str, Any]:
-    from training import consensus, evaluate, ladder
+    from training.evaluation import consensus, evaluate
+    from training.ladder import shards
 
     scorers = [consensus.of_checkpoint(path)[1] for path in checkpoints]
     settings = {}
@@ -84,13 +85,13 @@ def _row(
         settings[name] = evaluate.over_seeds([evaluate.agreement(performances, each) for each in found])
     on_ladder = None
     if args.ladder:
-        shards = ladder.read(args.ladder, "validation")
-        on_ladder = evaluate.spread([evaluate.ladder_agreement(scorer, shards).value for scorer in scorers])
+        unheard = shards.read(args.ladder, "validation")
+        on_ladder = evaluate.spread([evaluate.ladder_agreement(scorer, unheard).value for scorer in scorers])
     return {"seeds": len(scorers), "settings": settings, "ladder": on_ladder}
 
 
 def _command(args: argparse.Namespace) -> str:
-    from training import results
+    from training.evaluation import results
 
     options = {"settings": args.settings, "ladder": f"cache/{args.ladder.name}" if args.ladder else None}
     line = results.command_line("ablate", args.rated, options)

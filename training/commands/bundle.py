@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from pkai.audio import Waveform
-from training import conditions, encoding, instruments
-from training.conditions import Conditions
-from training.encoding import Encoding
-from training.instruments import Instrument
-from training.rendering import Renderer
-from training.repertoire import play
-from training.score import SCORES, read_score
+from training.model.repertoire import play
+from training.music.score import SCORES, read_score
+from training.sound import conditions, encoding, instruments
+from training.sound.conditions import Conditions
+from training.sound.encoding import Encoding
+from training.sound.instruments import Instrument
+from training.sound.rendering import Renderer
 
 # Name -> severity on the skill ladder. The names sort from the best to the worst.
 LEVELS = {"1-expert": 0.0, "2-advanced": 0.35, "3-intermediate": 0.7, "4-beginner": 1.1}
@@ -32,7 +32,7 @@ class Setting:
 
     Attributes
     ----------
-    instrument : name among `training.instruments`
+    instrument : name among `training.sound.instruments`
     conditions : room and microphone
     suffixes : file format of each of `LEVELS`
     """

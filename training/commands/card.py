@@ -4,8 +4,8 @@ import argparse
 import logging
 from pathlib import Path
 
-from training import card
 from training.durable import replace_text
+from training.evaluation import card
 
 _log = logging.getLogger(__name__)
 

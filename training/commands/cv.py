@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pkai.errors import PkaiError
-from training import rated
-from training.rated import RatedPerformance
+from training.people import rated
+from training.people.rated import RatedPerformance
 
 if TYPE_CHECKING:
-    from training.cross_validation import Figures, Learner
-    from training.evaluate import Spread
+    from training.evaluation.evaluate import Spread
+    from training.held_out.cross_validation import Figures, Learner
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     except (ValueError, OSError, PkaiError) as err:
         _log.error("cv: %s", err)
         return 1
-    from training.evaluate import rounded
+    from training.evaluation.evaluate import rounded
 
     print(json.dumps(rounded(figures)) if args.json else "\n".join(_table(figures)))
     return 0
@@ -75,9 +75,10 @@ def run(args: argparse.Namespace) -> int:
 def _figures(args: argparse.Namespace) -> dict[str, Any]:
     import torch
 
-    from training import cross_validation, evaluate, results
-    from training.cross_validation import Plan
-    from training.people import People
+    from training.evaluation import evaluate, results
+    from training.held_out import cross_validation
+    from training.held_out.cross_validation import Plan
+    from training.people.panel import People
 
     torch.set_num_threads(args.threads)
     plan = Plan(split=args.split, k=args.folds, repeats=args.repeats, seed=args.seed)
@@ -107,10 +108,10 @@ def _learners(
     args: argparse.Namespace, performances: tuple[RatedPerformance, ...]
 ) -> Iterator[tuple[str, "Learner", str]]:
     """Label, learner, and digest of what it hears."""
-    from training import evaluate
-    from training.config import RunConfig
-    from training.from_scratch import FromScratch
-    from training.learners import AsItIs
+    from training.evaluation import evaluate
+    from training.fitting.config import RunConfig
+    from training.held_out.from_scratch import FromScratch
+    from training.held_out.learners import AsItIs
 
     names = args.model if args.model is not None else ([] if args.from_scratch else ["pdr"])
     for name in names:
@@ -128,10 +129,11 @@ def _of_model(
     args: argparse.Namespace, name: str, performances: tuple[RatedPerformance, ...]
 ) -> Iterator[tuple[str, "Learner", str]]:
     from pkai import artifact
-    from training import last_layer, weights
-    from training.fine_tune import FineTuning
-    from training.learners import AllWeights, AsItIs, LastLayer
-    from training.own_model import listening
+    from training.fine_tuning.fine_tune import FineTuning
+    from training.fine_tuning.own_model import listening
+    from training.held_out import last_layer
+    from training.held_out.learners import AllWeights, AsItIs, LastLayer
+    from training.model import weights
 
     manifest = artifact.load(args.model_dir / name).manifest
     network, _ = weights.read(args.model_dir / name)
@@ -159,7 +161,7 @@ def _heard(
     args: argparse.Namespace, performances: tuple[RatedPerformance, ...], features: Any
 ) -> tuple[list[Any], str]:
     """Features of every performance, and a digest of them."""
-    from training import playback
+    from training.people import playback
 
     setting = playback.setting_named(args.setting)
     heard = playback.features_of(performances, setting, features, args.cache, n_workers=args.workers)
@@ -170,7 +172,7 @@ def _heard(
 
 
 def _command(args: argparse.Namespace) -> str:
-    from training import results
+    from training.evaluation import results
 
     return results.command_line(
         "cv",

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from pkai.errors import PkaiError
 from pkai.scorer import Judge
-from training import evaluate, rated, recordings, results, verdicts
-from training.evaluate import Agreement, Spread
+from training.evaluation import evaluate, results
+from training.evaluation.evaluate import Agreement, Spread
+from training.fine_tuning import recordings, verdicts
+from training.labels.pairs import read_pairs, recordings_of
 from training.metrics import Estimate
-from training.pairs import read_pairs, recordings_of
-from training.playback import SETTINGS
-from training.rated import RatedPerformance
+from training.people import rated
+from training.people.playback import SETTINGS
+from training.people.rated import RatedPerformance
 
 if TYPE_CHECKING:
-    from training.consensus import Scorer
+    from training.evaluation.consensus import Scorer
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +143,7 @@ def _against_ratings(args: argparse.Namespace) -> int:
 
 def _contenders(args: argparse.Namespace) -> list[Contender]:
     """Every model, and the checkpoints of each run as one."""
-    from training import consensus
+    from training.evaluation import consensus
 
     names = args.model or ([] if args.checkpoints else ["pdr"])
     found = []
@@ -156,7 +158,7 @@ def _contenders(args: argparse.Namespace) -> list[Contender]:
 
 def _of_checkpoints(args: argparse.Namespace) -> dict[str, list["Scorer"]]:
     """Scorers of each run that checkpoints were named of."""
-    from training import consensus
+    from training.evaluation import consensus
 
     size = args.heard_as_one
     if size > 1 and not args.ladder:
@@ -188,7 +190,7 @@ def _baselines(args: argparse.Namespace, performances: tuple[RatedPerformance, .
     """Figures of simpler judges: baseline -> setting -> agreement."""
     found: dict[str, Any] = {"length alone": {"clean": evaluate.length_baseline(performances)}}
     if args.handcrafted:
-        from training import handcrafted
+        from training.held_out import handcrafted
 
         found["handcrafted features"] = {
             name: evaluate.agreement(
@@ -201,10 +203,10 @@ def _baselines(args: argparse.Namespace, performances: tuple[RatedPerformance, .
 
 def _on_ladder(folder: Path, contender: Contender) -> dict[str, Any]:
     """Figures of a contender on pieces of the skill ladder that no network was trained on."""
-    from training import ladder
+    from training.ladder import shards
 
-    shards = ladder.read(folder, "validation")
-    found = [evaluate.ladder_agreement(scorer, shards) for scorer in contender.all]
+    unheard = shards.read(folder, "validation")
+    found = [evaluate.ladder_agreement(scorer, unheard) for scorer in contender.all]
     row: dict[str, Any] = {} if contender.shipped is None else {"ladder": found.pop(0)}
     if found:
         row["ladder_over_seeds"] = evaluate.spread([each.value for each in found])

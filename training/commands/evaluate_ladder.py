@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pkai.errors import PkaiError
 
 if TYPE_CHECKING:
-    from training.ladder_figures import LadderFigures
     from training.metrics import Estimate
+    from training.planted.ladder_figures import LadderFigures
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a table for each model."""
-    from training import evaluate, results
+    from training.evaluation import evaluate, results
 
     try:
         judges = _figures(args)
@@ -57,19 +57,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _figures(args: argparse.Namespace) -> dict[str, "LadderFigures"]:
     from pkai.scorer import Judge
-    from training import diagnose, excerpts, ladder, ladder_figures, one_family, one_place
-    from training.one_family import OneFamily
-    from training.one_place import OnePlace
+    from training.ladder import excerpts, shards
+    from training.planted import diagnose, ladder_figures, one_family, one_place
+    from training.planted.one_family import OneFamily
+    from training.planted.one_place import OnePlace
 
     judges = {name: Judge.load(args.model_dir, name) for name in args.model}
     unseen = tuple(
         source
         for source in excerpts.read_sources(args.sources)
-        if ladder.is_validation(source.piece, ladder.LadderConfig().validation_share)
+        if shards.is_validation(source.piece, shards.LadderConfig().validation_share)
     )
-    shards = ladder.read(args.ladder, "validation")
+    unheard = shards.read(args.ladder, "validation")
     _log.info("hearing the ladder's unseen pieces")
-    told = {name: diagnose.listen(judge, shards) for name, judge in judges.items()}
+    told = {name: diagnose.listen(judge, unheard) for name, judge in judges.items()}
     _log.info("planting one family alone in %d excerpts", args.excerpts)
     alone = one_family.listen(judges, unseen, args.cache, OneFamily(n_excerpts=args.excerpts, seed=args.seed))
     _log.info("damaging %d recordings in one place", args.recordings)

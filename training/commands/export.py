@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from training import rated
+from training.people import rated
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

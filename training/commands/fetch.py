@@ -5,9 +5,9 @@ import logging
 from collections import Counter
 from pathlib import Path
 
-from training.clips import Limits
-from training.fetch import Summary, fetch, fetch_clips
-from training.recipe import ClipList, read_recipe, shipped_recipes
+from training.datasets.clips import Limits
+from training.datasets.fetch import Summary, fetch, fetch_clips
+from training.datasets.recipe import ClipList, read_recipe, shipped_recipes
 
 _log = logging.getLogger(__name__)
 

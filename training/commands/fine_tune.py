@@ -5,7 +5,7 @@ import json
 import logging
 from pathlib import Path
 
-from training.pairs import read_pairs
+from training.labels.pairs import read_pairs
 
 _log = logging.getLogger(__name__)
 
@@ -50,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from pkai.errors import PkaiError
-    from training import own_model
-    from training.fine_tune import FineTuning
-    from training.variants import VariantConfig
+    from training.fine_tuning import own_model
+    from training.fine_tuning.fine_tune import FineTuning
+    from training.fine_tuning.variants import VariantConfig
 
     if args.threads:
         torch.set_num_threads(args.threads)

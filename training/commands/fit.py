@@ -21,8 +21,8 @@ def run(args: argparse.Namespace) -> int:
     """Train; prints the path of the checkpoint that ranks the validation pieces best. 1 if it could not start."""
     import torch
 
-    from training.config import RunConfig
-    from training.fit import fit
+    from training.fitting.config import RunConfig
+    from training.fitting.fit import fit
 
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -4,8 +4,9 @@ import argparse
 import os
 from pathlib import Path
 
-from training import excerpts, instruments, ladder
-from training.ladder import LadderConfig
+from training.ladder import excerpts, shards
+from training.ladder.shards import LadderConfig
+from training.sound import instruments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,5 +27,5 @@ def run(args: argparse.Namespace) -> int:
         for grand in instruments.SAMPLED_GRANDS:
             instruments.make(grand, args.cache)
     sources = excerpts.read_sources(args.sources)
-    ladder.build(sources, args.out, args.cache, LadderConfig(n_shards=args.shards), n_workers=args.workers)
+    shards.build(sources, args.out, args.cache, LadderConfig(n_shards=args.shards), n_workers=args.workers)
     return 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from training.config import RunConfig
+    from training.fitting.config import RunConfig
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Take the steps in turn; the result of the first that fails, else 0."""
     from training.__main__ import main
-    from training.config import RunConfig
+    from training.fitting.config import RunConfig
 
     try:
         config = RunConfig.read(args.config)

@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 from training.commands import pairs_annotate, pairs_judge
-from training.folds import split, write_folds
-from training.pairs import make_pairs, read_column, read_ids, read_pairs, recordings_of, write_pairs
+from training.labels.folds import split, write_folds
+from training.labels.pairs import make_pairs, read_column, read_ids, read_pairs, recordings_of, write_pairs
 
 _log = logging.getLogger(__name__)
 

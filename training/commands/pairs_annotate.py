@@ -6,13 +6,13 @@ import webbrowser
 from functools import partial
 from pathlib import Path
 
-from training.annotation import RULES
-from training.audition import find_player, find_recordings, play
-from training.pairs import recordings_of
-from training.questions import Share
-from training.session import Session
-from training.terminal import Terminal, annotate
-from training.web import AnnotationServer
+from training.labels.annotation import RULES
+from training.labels.audition import find_player, find_recordings, play
+from training.labels.pairs import recordings_of
+from training.labels.questions import Share
+from training.labels.session import Session
+from training.labels.terminal import Terminal, annotate
+from training.labels.web import AnnotationServer
 
 _log = logging.getLogger(__name__)
 

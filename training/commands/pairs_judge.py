@@ -6,11 +6,11 @@ import logging
 import sys
 from pathlib import Path
 
-from training.agreement import agreement, consensus
-from training.annotation import RULES
-from training.contradictions import find_contradictions
-from training.pairs import answers_of, read_column, read_ids, read_pairs, recordings_of, write_pairs
-from training.scale import fit_scale, mean_ratings, pairs_from_ratings
+from training.labels.agreement import agreement, consensus
+from training.labels.annotation import RULES
+from training.labels.contradictions import find_contradictions
+from training.labels.pairs import answers_of, read_column, read_ids, read_pairs, recordings_of, write_pairs
+from training.labels.scale import fit_scale, mean_ratings, pairs_from_ratings
 
 _log = logging.getLogger(__name__)
 

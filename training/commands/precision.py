@@ -23,15 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print one line for each precision of each model."""
     from pkai import artifact
-    from training import evaluate, ladder, precision, results
+    from training.evaluation import evaluate, precision, results
+    from training.ladder import shards
 
     try:
-        shards = ladder.read(args.ladder, "validation")
+        unheard = shards.read(args.ladder, "validation")
         judges = {}
         for name in args.model:
             model = artifact.load(args.model_dir / name)
             frames = model.manifest.segments.snippet_frames(model.manifest.features)
-            judges[name] = precision.compare(model.onnx, shards, frames, n_versions=args.versions)
+            judges[name] = precision.compare(model.onnx, unheard, frames, n_versions=args.versions)
     except (ValueError, OSError, PkaiError) as err:
         _log.error("precision: %s", err)
         return 1

@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from training import instruments
+from training.sound import instruments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print one line for each kind of recording."""
     from pkai.library import FILE_NAME, FileLibrary
-    from training.recognition import tallies, trials
+    from training.evaluation.recognition import tallies, trials
 
     known = FileLibrary(args.model_dir / "references" / FILE_NAME).references()
     pianos = instruments.available(args.cache)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from training import instruments
+from training.sound import instruments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write `references.json`; prints each reference with its scores."""
-    from training.references import build
+    from training.model.references import build
 
     models = sorted(manifest.parent.name for manifest in args.model_dir.glob("*/manifest.json"))
     piano = instruments.for_training(args.cache)[0]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pkai.errors import PkaiError
-from training import rated
+from training.people import rated
 
 if TYPE_CHECKING:
-    from training.robustness import Robustness
+    from training.evaluation.robustness import Robustness
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line for each model."""
-    from training import evaluate, results
+    from training.evaluation import evaluate, results
 
     try:
         judges, n_performances = _judges(args)
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _judges(args: argparse.Namespace) -> tuple[dict[str, "Robustness"], int]:
     from pkai import artifact
-    from training import consensus, robustness
+    from training.evaluation import consensus, robustness
 
     performances = robustness.chosen(rated.read(args.rated), args.performances)
     heard = {}

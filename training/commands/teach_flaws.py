@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Teach; prints how well each family of flaws is told in the ladder's unseen pieces. 1 if it could not."""
     import torch
 
-    from training.flaw_teaching import FlawTeaching
+    from training.fitting.flaw_teaching import FlawTeaching
     from training.release import teach_flaws
 
     if args.threads:

@@ -12,7 +12,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this step."""
     parser.description = (
         "Train many short runs with settings drawn by Optuna, prune those that lag, keep the settings that rank the "
-        "skill ladder's validation pieces best. training/tune.py documents what is sought and between which bounds."
+        "skill ladder's validation pieces best. training/fitting/tune.py documents what is sought and between which "
+        "bounds."
     )
     parser.add_argument("--config", type=Path, required=True, help="YAML file to begin with")
     parser.add_argument("--ladder", type=Path, required=True, help="folder of the skill ladder's shards")
@@ -28,8 +29,8 @@ def run(args: argparse.Namespace) -> int:
     """Tune; prints the best accuracy and its settings, which `<out>/best.yaml` holds for `fit`."""
     import torch
 
-    from training import tune
-    from training.config import RunConfig
+    from training.fitting import tune
+    from training.fitting.config import RunConfig
 
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pkai.errors import PkaiError
 
 if TYPE_CHECKING:
-    from training.worsened import Case
+    from training.evaluation.worsened import Case
 
 Counts = dict[str, int]
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """Print how many of the worse ones score below their originals."""
     from pkai import artifact
     from pkai.scorer import Judge
-    from training import consensus, results, worsened, worsened_place
+    from training.evaluation import consensus, results, worsened, worsened_place
 
     try:
         files = sorted(path for path in args.recordings.iterdir() if path.suffix.lower() in _SUFFIXES)
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _by_kind(cases: Sequence["Case"]) -> dict[str, Counts]:
     """Kind of damage, and "all" -> how many are right, and of how many."""
-    from training import worsened
+    from training.evaluation import worsened
 
     kinds = {kind: worsened.counted([case for case in cases if case.kind == kind]) for kind in worsened.KINDS}
     return {**kinds, "all": worsened.counted(cases)}

@@ -1,0 +1,174 @@
+"""Batches of snippets from the ladder: several versions of several excerpts, with their severities."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from pkai.features import FeatureConfig
+from training.bounds import require
+from training.fitting.cepstrum import as_features
+from training.ladder.flaws import FAMILIES, KINDS
+from training.ladder.shards import Shard
+from training.ladder.skill_ladder import LABEL_STEP_S
+
+FAMILY_WEIGHTS = np.array(
+    [sum(kind.weight for kind in KINDS.values() if kind.family == family) for family in FAMILIES], np.float32
+)
+
+
+# Of a recording's end, where the last sound dies away.
+_MOST_LEFT_OUT_S = 1.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig:
+    """Which snippets of a version are drawn, as in Temporal Segment Networks (Wang et al., ECCV 2016, section 3.1).
+
+    Attributes
+    ----------
+    kind : "sparse" draws one snippet from each of as many equal segments, "dense" each from anywhere
+    n_snippets : K of each version; their scores become one by segmental consensus
+    """
+
+    kind: Literal["dense", "sparse"] = "dense"
+    n_snippets: int = 1
+
+    def __post_init__(self) -> None:
+        require(self, 1, float("inf"), "n_snippets")
+
+    def places(self, drawn: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Relative places of the snippets, 0..1 each, from as many numbers of 0..1."""
+        return (np.arange(len(drawn)) + drawn) / len(drawn) if self.kind == "sparse" else drawn
+
+
+class Batch(NamedTuple):
+    """K snippets of each of B versions of some excerpts.
+
+    Attributes
+    ----------
+    snippets : (B * K, S, M), those of a version in a row
+    damage : (B * K, F, L) severity of each family, 1 being a struggling learner
+    severity : (B,) of all families together, in the snippets
+    version_severity : (B,) the same, in the whole version that the snippets are of
+    excerpt : (B,) which excerpt a version is of
+    """
+
+    snippets: Tensor
+    damage: Tensor
+    severity: Tensor
+    version_severity: Tensor
+    excerpt: Tensor
+
+
+class LadderBatches(IterableDataset[Batch]):
+    """Endless batches; the same seed gives the same ones.
+
+    Parameters
+    ----------
+    shards : of the ladder
+    snippet_frames : S
+    features : made of the shards' log-mel frames
+    n_excerpts, n_versions : in a batch; B is their product
+    seed : of the draws
+    emphasis : family -> factor of its share in the severity; 1 where none is given
+    sampling : of the snippets of a version
+    """
+
+    def __init__(
+        self,
+        shards: list[Shard],
+        *,
+        snippet_frames: int,
+        features: FeatureConfig,
+        n_excerpts: int,
+        n_versions: int,
+        seed: int,
+        emphasis: Mapping[str, float] | None = None,
+        sampling: SamplingConfig | None = None,
+    ) -> None:
+        self.snippet_frames = snippet_frames
+        if (n_mels := shards[0].frames.shape[1]) != features.n_mels:
+            raise ValueError(f"the shards have {n_mels} mel bands; features.n_mels is {features.n_mels}")
+        self.features = features
+        self.frames_per_label = LABEL_STEP_S * features.frames_per_s
+        self.n_excerpts, self.n_versions = n_excerpts, n_versions
+        self.seed = seed
+        self.sampling = sampling or SamplingConfig()
+        self._versions = [
+            (frames, damage) for shard in shards for frames, damage in versions(shard) if len(frames) >= snippet_frames
+        ]
+        self._most_left_out = round(_MOST_LEFT_OUT_S * features.frames_per_s)
+        self._emphasis = np.array([(emphasis or {}).get(family, 1.0) for family in FAMILIES], np.float32)
+        self._severities = [float((damage.mean(axis=0) * self._emphasis).sum()) for _, damage in self._versions]
+        self._by_excerpt = _by_excerpt(shards, snippet_frames)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Draw batches for ever."""
+        rng = np.random.default_rng(self.seed)
+        while True:
+            yield self.draw(rng)
+
+    def draw(self, rng: np.random.Generator) -> Batch:
+        """One batch; versions of an excerpt are cut at the same relative places.
+
+        So what differs within a pair is how a passage is played, not which passage it is. Recordings end sooner or
+        later after the last note, and that says nothing.
+        """
+        n_snippets = self.sampling.n_snippets
+        rows: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]] = []
+        excerpt: list[int] = []
+        whole: list[float] = []
+        for slot, chosen in enumerate(rng.choice(len(self._by_excerpt), self.n_excerpts, replace=False)):
+            versions = self._by_excerpt[chosen]
+            places = self.sampling.places(rng.random(n_snippets))
+            left_out = int(rng.integers(self._most_left_out))
+            for version in rng.choice(versions, self.n_versions, replace=len(versions) < self.n_versions):
+                rows += [self._cut(version, place, left_out) for place in places]
+                excerpt.append(slot)
+                whole.append(self._severities[version])
+        damage = np.stack([row[1] for row in rows]).astype(np.float32)  # (B K, L, F)
+        return Batch(
+            as_features(torch.from_numpy(np.stack([row[0] for row in rows]).astype(np.float32)), self.features),
+            torch.from_numpy(np.ascontiguousarray((damage / FAMILY_WEIGHTS).transpose(0, 2, 1))),
+            torch.from_numpy((damage * self._emphasis).sum(axis=2).mean(axis=1).reshape(-1, n_snippets).mean(axis=1)),
+            torch.tensor(whole),
+            torch.tensor(excerpt),
+        )
+
+    def _cut(
+        self, version: int, place: float, left_out: int
+    ) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]:
+        """A snippet of a version, whose last `left_out` frames are not heard, and its damage."""
+        frames, damage = self._versions[version]
+        start = round(place * max(0, len(frames) - left_out - self.snippet_frames))
+        n_labels = round(self.snippet_frames / self.frames_per_label)
+        first = min(round(start / self.frames_per_label), max(0, len(damage) - n_labels))
+        return frames[start : start + self.snippet_frames], damage[first : first + n_labels]
+
+
+def versions(shard: Shard) -> Iterator[tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]]:
+    """Features (T, M) and damage (L, F) of each version in a shard, one after the other."""
+    frame_edges = np.concatenate([[0], np.cumsum(shard.lengths)])
+    label_edges = np.concatenate([[0], np.cumsum(shard.label_lengths)])
+    for v in range(len(shard.lengths)):
+        yield (
+            shard.frames[frame_edges[v] : frame_edges[v + 1]],
+            shard.damage[label_edges[v] : label_edges[v + 1]],
+        )
+
+
+def _by_excerpt(shards: list[Shard], snippet_frames: int) -> list[npt.NDArray[np.int64]]:
+    """Indices of the versions of each excerpt, numbered over those long enough for a snippet."""
+    groups: list[npt.NDArray[np.int64]] = []
+    n_before = 0
+    for shard in shards:
+        excerpt = shard.excerpt[shard.lengths >= snippet_frames]
+        groups += [n_before + np.flatnonzero(excerpt == index) for index in np.unique(excerpt)]
+        n_before += len(excerpt)
+    return [group for group in groups if len(group) >= 2]

@@ -1,0 +1,191 @@
+"""Tune a run's settings by how well it ranks the ladder's validation pieces; people's ratings are never looked at.
+
+Trials are drawn by a tree-structured Parzen estimator [1]_ and stopped early where they lag behind the median of those
+before. The study is an SQLite file: a stopped one goes on, and the trial that was cut off goes on from its checkpoint.
+
+The validation draws the same batches in every trial and judges them by the same severities, so that accuracies compare:
+what decides the severity, `emphasis`, is not tuned.
+
+References
+----------
+.. [1] Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011; Akiba et al., Optuna, KDD 2019.
+"""
+
+import dataclasses
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import optuna
+import yaml
+from lightning.pytorch.callbacks import Callback
+from optuna.trial import Trial, TrialState
+
+from training.durable import replace_text
+from training.fitting.config import RunConfig
+from training.fitting.fit import Fit, fit
+
+logger = logging.getLogger(__name__)
+
+STUDY_FILE, BEST_FILE = "study.db", "best.yaml"
+_STARTUP_TRIALS = 4
+# From its second validation on: the first, in the middle of the learning rate's rise, says nothing of a trial.
+_PRUNED_FROM = 2
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where a number is sought; in logarithms if `log`."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+# What is tuned; the bounds lie a factor of three or so about what training/fitting/config.py holds.
+SPACE: dict[str, Range] = {
+    "learning_rate": Range(5e-4, 6e-3, log=True),
+    "weight_decay": Range(1e-3, 5e-2, log=True),
+    "indifference": Range(0.03, 0.2, log=True),
+    "local_share": Range(0.0, 1.0),
+    "across_pieces": Range(0.0, 0.2),
+    "flaw_weight": Range(0.0, 1.5),
+    "network.dropout": Range(0.0, 0.5),
+    "augmentation.equaliser_db": Range(1.0, 8.0),
+    "augmentation.most_noise_db": Range(4.0, 24.0),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """How long to seek.
+
+    Attributes
+    ----------
+    n_trials : in all, those of earlier calls counted in
+    n_steps : of each trial; fewer than in the training that comes of it
+    n_validations : of each trial, after each of which it may be pruned
+    seed : of what is drawn
+    """
+
+    n_trials: int = 20
+    n_steps: int = 300
+    n_validations: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("n_trials", 1), ("n_validations", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be {least} or more")
+        if self.n_steps < self.n_validations:
+            raise ValueError(f"n_steps is {self.n_steps}; it must be at least n_validations={self.n_validations}")
+
+
+def tune(base: RunConfig, ladder_folder: Path, out: Path, how: Tuning) -> optuna.Study:
+    """Seek better settings than those of `base`, going on with the study in `out`.
+
+    Parameters
+    ----------
+    base : what is not sought
+    ladder_folder : with the shards
+    out : folder for the study, the trials and, in the end, `best.yaml`
+    how : how long
+
+    Returns
+    -------
+    the study; its best value is the accuracy after the last step, on pieces that training never hears
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    study = optuna.create_study(
+        study_name=f"{base.name}, {how.n_steps} steps",
+        storage=f"sqlite:///{out / STUDY_FILE}",
+        load_if_exists=True,
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=how.seed, n_startup_trials=_STARTUP_TRIALS),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS, n_warmup_steps=_PRUNED_FROM),
+    )
+    _take_up_cut_off(study)
+    done = sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in study.trials)
+    logger.info("%d of %d trials are done", done, how.n_trials)
+    study.optimize(lambda trial: _accuracy(trial, base, ladder_folder, out, how), n_trials=max(0, how.n_trials - done))
+    replace_text(out / BEST_FILE, yaml.safe_dump(_differences(_run(study.best_trial.params, base, how), base)))
+    return study
+
+
+def suggested(trial: Trial) -> dict[str, float]:
+    """A value for each setting of SPACE."""
+    return {name: trial.suggest_float(name, each.low, each.high, log=each.log) for name, each in SPACE.items()}
+
+
+class _Report(Callback):
+    """Tells a trial of each validation, and stops it where it lags."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.last = float("nan")
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Report the accuracy."""
+        if not isinstance(pl_module, Fit):
+            raise TypeError(f"{type(pl_module).__name__} is no Fit")
+        self.last = float(trainer.callback_metrics[f"validation/{pl_module.how.select_by}"])
+        validation = round(trainer.global_step / pl_module.how.validate_every)
+        self.trial.report(self.last, validation)
+        if self.trial.should_prune():
+            raise optuna.TrialPruned(f"{self.last:.1%} after {trainer.global_step} steps")
+
+
+def _accuracy(trial: Trial, base: RunConfig, ladder_folder: Path, out: Path, how: Tuning) -> float:
+    run = _run(suggested(trial), base, how)
+    folder = out / _folder(run)
+    report = _Report(trial)
+    fit(run, ladder_folder, folder, callbacks=[report])
+    result = folder / "accuracy.json"
+    if report.last == report.last:  # something was left to train
+        replace_text(result, json.dumps(report.last))
+    return float(json.loads(result.read_text(encoding="utf-8")))
+
+
+def _run(params: dict[str, float], base: RunConfig, how: Tuning) -> RunConfig:
+    """The base with the values of a trial, and as many steps as a trial has."""
+    values = dataclasses.asdict(base)
+    validate_every = how.n_steps // how.n_validations
+    values |= {"n_steps": validate_every * how.n_validations, "validate_every": validate_every, "patience": None}
+    for name, value in params.items():
+        *parents, last = name.split(".")
+        inner = values
+        for parent in parents:
+            inner = inner[parent]
+        inner[last] = value
+    return RunConfig.from_dict(values)
+
+
+def _folder(run: RunConfig) -> str:
+    """Name for the checkpoints of a trial: by its settings, so that one that is tried again goes on."""
+    told = json.dumps(dataclasses.asdict(run), sort_keys=True)
+    return f"trial-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+def _take_up_cut_off(study: optuna.Study) -> None:
+    """Queue the trials again that an earlier call was stopped in."""
+    for trial in study.get_trials(states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+        if set(trial.params) == set(SPACE):
+            study.enqueue_trial(trial.params)
+
+
+def _differences(run: RunConfig, base: RunConfig) -> dict[str, Any]:
+    """What a configuration file needs to hold: the base's name and length, and what was tuned."""
+    tuned: dict[str, Any] = {"name": base.name, "n_steps": base.n_steps}
+    values = dataclasses.asdict(run)
+    for name in SPACE:
+        *parents, last = name.split(".")
+        inner, source = tuned, values
+        for parent in parents:
+            inner, source = inner.setdefault(parent, {}), source[parent]
+        inner[last] = round(float(source[last]), 6)
+    return tuned

@@ -1,0 +1,156 @@
+"""One annotator at work on a table of pairs: every answer is on the disk before the next question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from training.labels.annotation import Answers, Rule, close, explain
+from training.labels.contradictions import Contradiction, contradiction_of, find_contradictions
+from training.labels.pairs import INFERRED, Key, Pair, answers_of, read_pairs, recordings_of, write_pairs
+from training.labels.questions import Share, next_pair
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a table has come.
+
+    Attributes
+    ----------
+    answered, inferred, unknown : pairs; together all of the table
+    """
+
+    answered: int
+    inferred: int
+    unknown: int
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What an answer led to.
+
+    Attributes
+    ----------
+    followed : (pair as the table has it, label, chain of answers that shows it)
+    contradiction : where the answer does not go with the earlier ones; it is kept all the same
+    """
+
+    followed: list[tuple[Pair, str]]
+    contradiction: Contradiction | None
+
+
+class Session:
+    """Asks, takes answers, fills in what follows, saves.
+
+    The file holds the answers and what follows from them, marked `inferred`; inferences are drawn afresh from the
+    answers whenever one is given or taken back.
+
+    Parameters
+    ----------
+    path : a table that `read_pairs` reads; rewritten after each answer
+    annotator : written down as the source of the answers
+    others : tables of the same pairs by other annotators, whose answers count and are not asked again
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        annotator: str,
+        rule: Rule = "voted",
+        share: Share | None = None,
+        others: Sequence[Path] = (),
+    ) -> None:
+        if not annotator or annotator == INFERRED:
+            raise ValueError(f"an annotator cannot be called {annotator!r}; give a name")
+        self.path, self.annotator, self.rule, self.others = path, annotator, rule, others
+        self.share = share or Share()
+        self.pairs = {p.key: p if p.answered else Pair(p.first, p.second) for p in read_pairs(path)}
+        self._names = recordings_of(self.pairs.values())
+        self._given: list[Pair] = []
+        self._skipped: set[Key] = set()
+        self._restart()
+
+    def _restart(self) -> None:
+        """Work out anew what is known, and hear what the others said meanwhile."""
+        labels = {key: label for path in self.others for key, label in answers_of(read_pairs(path)).items()}
+        labels = {key: label for key, label in labels.items() if key in self.pairs}
+        labels |= answers_of(self.pairs.values())
+        self._answers = Answers.of(self._names, labels)
+        self.contradictions, self._agreeing = find_contradictions(self._names, labels.items(), self.rule)
+        self._close()
+
+    def _close(self) -> None:
+        """Draw every inference afresh."""
+        self._closure = close(self._answers, self.rule)
+        for key, pair in self.pairs.items():
+            if not pair.answered:
+                self.pairs[key] = self._inferred(pair)
+
+    def _inferred(self, pair: Pair) -> Pair:
+        i, j = self._answers.index[pair.first], self._answers.index[pair.second]
+        if not self._closure.known[i, j]:
+            return Pair(pair.first, pair.second)
+        label = int(self._closure.better[i, j]) - int(self._closure.better[j, i])
+        return Pair(pair.first, pair.second, label, INFERRED)
+
+    @property
+    def progress(self) -> Progress:
+        """Counts of the whole table, others' answers among the inferred."""
+        answered = sum(p.answered for p in self.pairs.values())
+        inferred = sum(p.source == INFERRED for p in self.pairs.values())
+        return Progress(answered, inferred, len(self.pairs) - answered - inferred)
+
+    def next(self) -> Pair | None:
+        """The pair to ask, or None when nothing is left for this annotator."""
+        if self.others:
+            self._restart()
+        askable = [p for key, p in self.pairs.items() if key not in self._skipped and self.share.holds(key)]
+        return next_pair(self._answers, self._closure, [p for p in askable if not p.answered])
+
+    def answer(self, pair: Pair, label: int) -> Taken:
+        """Take an answer, 1, 0 or -1 as `pair` names the two, fill in what follows, and save.
+
+        Raises
+        ------
+        ValueError
+            If the label is none of the three, or the table has no such pair.
+        """
+        if pair.key not in self.pairs:
+            raise ValueError(f"{pair.first} and {pair.second} are no pair of {self.path.name}")
+        said = Pair(pair.first, pair.second, label)
+        own = self.pairs[pair.key]
+        given = replace(own, label=said.label_from(own.first), source=self.annotator)
+        contradiction = contradiction_of(self._agreeing, pair.first, pair.second, label, self.rule)
+        if contradiction is None:
+            self._agreeing.put(pair.first, pair.second, label)
+        else:
+            self.contradictions.append(contradiction)
+        before = {key for key, p in self.pairs.items() if p.source == INFERRED}
+        self.pairs[pair.key] = given
+        self._given.append(given)
+        self._answers.put(pair.first, pair.second, label)
+        self._close()
+        self.save()
+        return Taken(self._news(before), contradiction)
+
+    def _news(self, before: set[Key]) -> list[tuple[Pair, str]]:
+        fresh = [p for key, p in self.pairs.items() if p.source == INFERRED and key not in before]
+        return [(p, explain(self._answers, p.first, p.second, self.rule)) for p in fresh]
+
+    def skip(self, pair: Pair) -> None:
+        """Do not ask this pair again in this session."""
+        self._skipped.add(pair.key)
+
+    def undo(self) -> Pair | None:
+        """Take this session's last answer back, and save; the pair that was answered, or None."""
+        if not self._given:
+            return None
+        last = self._given.pop()
+        self.pairs[last.key] = Pair(last.first, last.second)
+        self._restart()
+        self.save()
+        return last
+
+    def save(self) -> None:
+        """Write the table, whole or not at all."""
+        write_pairs(self.path, list(self.pairs.values()))

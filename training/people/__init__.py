@@ -1,0 +1,1 @@
+"""Performances that people rated: their sound, their raters, and the map from scores to ratings."""

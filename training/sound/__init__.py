@@ -1,0 +1,1 @@
+"""From notes to recordings: pianos, rendering, and the rooms, microphones and codecs that recordings are made with."""

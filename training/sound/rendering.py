@@ -1,0 +1,115 @@
+"""Performances to audio with FluidSynth, each worker keeping its sound fonts loaded."""
+
+import contextlib
+import ctypes
+import sys
+
+import numpy as np
+import numpy.typing as npt
+
+from pkai.audio import Waveform
+from training.music.performance import Performance
+from training.sound.instruments import Instrument
+
+with contextlib.redirect_stdout(sys.stderr):  # under CI it prints where it lies, and stdout is for results
+    import fluidsynth
+
+_TAIL_S = 1.5  # the last notes ring on
+# FluidSynth renders blocks of so many samples, and keeps what of a block was not asked for.
+_BLOCK = 64
+
+
+class Renderer:
+    """FluidSynth with the sound fonts that it was asked for so far; not for sharing between threads.
+
+    Parameters
+    ----------
+    sample_rate : Hz
+    """
+
+    def __init__(self, sample_rate: int = 44_100) -> None:
+        self.sample_rate = sample_rate
+        self._synths: dict[str, fluidsynth.Synth] = {}
+
+    def render(
+        self,
+        performance: Performance,
+        instrument: Instrument,
+        *,
+        tuning_cents: float = 0.0,
+        key_cents: npt.NDArray[np.float64] | None = None,
+    ) -> Waveform:
+        """Play a performance on an instrument, without reverb or chorus.
+
+        Parameters
+        ----------
+        performance : of one pianist
+        instrument : what to play on
+        tuning_cents : how far the whole instrument is out of tune
+        key_cents : (128,) how far each key is, besides, or None for none
+
+        Returns
+        -------
+        (n,) float32 mono, peak 0.7
+        """
+        synth = self._synth(instrument)
+        synth.system_reset()
+        synth.program_change(0, instrument.program)
+        synth.pitch_bend(0, round(tuning_cents / 200 * 8192))
+        _tune(synth, np.zeros(_N_KEYS) if key_cents is None else key_cents)
+        parts: list[np.ndarray] = []
+        position = 0
+        for sample, message in _schedule(performance, self.sample_rate):
+            if sample > position:
+                parts.append(synth.get_samples(sample - position))
+                position = sample
+            _play(synth, message)
+        n_tail = round(_TAIL_S * self.sample_rate)
+        # To a block's end: the next performance must not begin with the rest of this one, nor later by it.
+        parts.append(synth.get_samples(n_tail + -(position + n_tail) % _BLOCK))
+        stereo = np.concatenate(parts).reshape(-1, 2)
+        mono = stereo.mean(axis=1, dtype=np.float32)
+        return np.asarray(mono * np.float32(0.7 / max(1.0, float(np.abs(mono).max()))), np.float32)
+
+    def _synth(self, instrument: Instrument) -> fluidsynth.Synth:
+        key = str(instrument.soundfont)
+        if key not in self._synths:
+            synth = fluidsynth.Synth(gain=0.4, samplerate=self.sample_rate, channels=16)
+            synth.setting("synth.reverb.active", 0)
+            synth.setting("synth.chorus.active", 0)
+            synth.setting("synth.polyphony", 192)
+            font = synth.sfload(key)
+            if font == -1:
+                raise FileNotFoundError(f"FluidSynth cannot load the sound font {key}")
+            synth.sfont_select(0, font)
+            self._synths[key] = synth
+        return self._synths[key]
+
+
+_N_KEYS = 128
+_PEDAL, _OFF, _ON = 0, 1, 2
+
+
+def _tune(synth: fluidsynth.Synth, key_cents: npt.NDArray[np.float64]) -> None:
+    pitches = (ctypes.c_double * _N_KEYS)(*(100 * np.arange(_N_KEYS) + key_cents))
+    fluidsynth.fluid_synth_activate_key_tuning(synth.synth, 0, 0, b"keys", pitches, 0)
+    fluidsynth.fluid_synth_activate_tuning(synth.synth, 0, 0, 0, 0)
+
+
+def _schedule(performance: Performance, sample_rate: int) -> list[tuple[int, tuple[int, int, int]]]:
+    """(sample, (kind, pitch or 0, velocity or value)) in the order of playing; at one time pedal, releases, attacks."""
+    events = [(time_s, (_PEDAL, 0, value)) for time_s, value in performance.pedal.tolist()]
+    for onset_s, duration_s, pitch, velocity in performance.notes.tolist():
+        events.append((onset_s, (_ON, pitch, velocity)))
+        events.append((onset_s + max(duration_s, 0.02), (_OFF, pitch, 0)))
+    return sorted((round(time_s * sample_rate), message) for time_s, message in events)
+
+
+def _play(synth: fluidsynth.Synth, message: tuple[int, int, int]) -> None:
+    kind, pitch, value = message
+    if kind == _PEDAL:
+        synth.cc(0, 64, value)
+    elif kind == _ON:
+        synth.noteon(0, pitch, value)
+    else:
+        synth.noteoff(0, pitch)
