@@ -56,7 +56,9 @@ def recognise(heard: Chroma, references: Sequence[Reference]) -> Recognition:
     ----------
     heard : (S, 12), as `chroma.loudness` gives it
     """
-    known = [(reference.piece, chroma.unpack(reference.chroma)) for reference in references if reference.chroma]
+    # References that were played from one score share their chroma.
+    packed = dict.fromkeys((reference.piece, reference.chroma) for reference in references if reference.chroma)
+    known = [(piece, chroma.unpack(text)) for piece, text in packed]
     if not known or len(heard) == 0:
         return Recognition(piece=None, confidence=0.0)
     steps = [kept for _, kept in known]

@@ -146,6 +146,18 @@ def test_every_format_becomes_the_same_waveform_and_its_facts_are_told(file_form
     assert decoding.damaged_packets == 0
 
 
+def test_two_channels_are_mixed_as_ffmpeg_mixes_them(tmp_path: Path, rng: np.random.Generator) -> None:
+    path = tmp_path / "apart.ogg"
+    music = playing(44_100)
+    apart = np.stack((music, 0.1 * rng.standard_normal(len(music)).astype(np.float32)), axis=1)
+    soundfile.write(path, apart, 44_100, format="OGG", subtype="VORBIS")
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+    with av.open(str(path)) as container:
+        frames = [*container.decode(audio=0), None]
+    mixed = np.concatenate([out.to_ndarray()[0] for frame in frames for out in resampler.resample(frame)])
+    np.testing.assert_allclose(audio.decode(path, sample_rate=SAMPLE_RATE), mixed, atol=1e-6)
+
+
 @pytest.mark.parametrize("file_format", LOSSY, ids=str)
 def test_a_file_in_memory_is_heard_as_one_on_disk(file_format: Format, tmp_path: Path) -> None:
     path = file_format.write(tmp_path)
