@@ -28,14 +28,6 @@ def need(present: bool, what: str) -> None:
         pytest.skip(f"needs {what}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, those of a file stay together, for they share fixtures; so do those of images."""
-    images = ROOT / "tests" / "container"
-    for item in items:
-        together = images if item.path.is_relative_to(images) else item.path
-        item.add_marker(pytest.mark.xdist_group(str(together)))
-
-
 @pytest.fixture
 def rng() -> np.random.Generator:
     """The same random numbers in every run."""

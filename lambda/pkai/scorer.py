@@ -20,6 +20,7 @@ from pkai import (
     features,
     findings,
     hearing,
+    playing,
     references,
     segments,
     selection,
@@ -163,7 +164,7 @@ class Judge:
         blocks = audio.stream(source, sample_rate=config.sample_rate, decoding=decoding)
         listener = _listener(config) if with_chroma else None
         mel = features.mel_frames(listener.passing(blocks) if listener else blocks, config)
-        start, stop = segments.played_span(mel)
+        start, stop = playing.span(mel, config)
         snippet_frames = self.manifest.segments.snippet_frames(config)
         segments.refuse_too_short(stop - start, snippet_frames, config, decoding.duration_s)
         recording = RecordingFacts(

@@ -1,4 +1,4 @@
-"""Which frames were played, and how they are cut into snippets.
+"""How the played part of a recording is cut into snippets.
 
 A recording is seen as in Temporal Segment Networks (Wang et al., ECCV 2016, section 3.1): snippets spread over
 its whole length are scored one by one, and a segmental consensus (`pkai.consensus`) makes one score of them.
@@ -13,11 +13,10 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from pkai.errors import RecordingTooShort, SilentRecording
-from pkai.features import FeatureConfig, Frames, frame_energy_db
+from pkai.errors import RecordingTooShort
+from pkai.features import FeatureConfig, Frames
 
 Starts = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,68 +44,6 @@ class SegmentConfig:
     def snippet_frames(self, features: FeatureConfig) -> int:
         """Frames in a snippet."""
         return round(self.snippet_s * features.frames_per_s)
-
-
-# Far below the loudest playing nothing is heard as played: a piano spans about 45 dB from pp to ff.
-_INAUDIBLE_BELOW_LOUD_DB = 55.0
-# A frame this far above the recording's own noise floor is playing ...
-_ABOVE_NOISE_DB = 6.0
-# ... but energy alone tells a floor nearer than this to the loud frames from soft playing no more.
-_NOISE_BELOW_LOUD_DB = 36.0
-# There the mean level of the bands does: it hardly wavers in noise, and every note raises it by more than this.
-_NOTE_OVER_BANDS_DB = 4.0
-_SILENT_DB = -75.0
-# A soft recording's noise may lie below that; what is further below its loud frames is a file's digital silence.
-_DIGITAL_SILENCE_BELOW_LOUD_DB = 100.0
-_LEAST_DB = -119.0
-_FRAMES_AT_ONCE = 4096
-# Natural logarithms of power in dB; they take a third of the time of log10.
-_DB_PER_LOG = np.float32(10 / np.log(10))
-
-
-def played_span(mel: Frames) -> tuple[int, int]:
-    """Where the playing starts and ends; what lies between is kept whole, rests included.
-
-    Parameters
-    ----------
-    mel : (T, M) power
-
-    Returns
-    -------
-    start, stop : frames, start < stop
-
-    Raises
-    ------
-    SilentRecording
-        If no frame can be heard.
-    """
-    energy_db = frame_energy_db(mel)
-    audible = energy_db[energy_db > _SILENT_DB]
-    if len(audible) == 0:
-        raise SilentRecording("nothing can be heard in the recording; check the microphone and play louder")
-    loud_db = float(np.percentile(audible, 95))
-    digital_silence_db = max(_LEAST_DB, min(_SILENT_DB, loud_db - _DIGITAL_SILENCE_BELOW_LOUD_DB))
-    sounding = energy_db > digital_silence_db
-    noise_db = float(np.percentile(energy_db[sounding], 2))
-    threshold_db = max(
-        loud_db - _INAUDIBLE_BELOW_LOUD_DB,
-        min(noise_db + _ABOVE_NOISE_DB, loud_db - _NOISE_BELOW_LOUD_DB),
-        _SILENT_DB,
-    )
-    above = energy_db > threshold_db
-    if noise_db + _ABOVE_NOISE_DB > loud_db - _NOISE_BELOW_LOUD_DB:
-        above = _with_notes(mel, above, sounding)
-    played = np.flatnonzero(above)
-    return int(played[0]), int(played[-1]) + 1
-
-
-def _with_notes(mel: Frames, above: Flags, sounding: Flags) -> Flags:
-    """Those frames that lie over the quietest ones in the mean of their bands' levels; all where none does: (T,)."""
-    # In parts: at once it would hold a long recording three times more.
-    parts = np.array_split(mel, 1 + len(mel) // _FRAMES_AT_ONCE)
-    level_db = np.concatenate([np.log(part + np.float32(1e-12)).mean(axis=1) for part in parts]) * _DB_PER_LOG
-    noted = above & (level_db > np.percentile(level_db[sounding], 2) + _NOTE_OVER_BANDS_DB)
-    return noted if noted.any() else above
 
 
 def dense_starts(n_frames: int, snippet_frames: int, hop_frames: int) -> Starts:

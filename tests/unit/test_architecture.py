@@ -29,6 +29,7 @@ LAYERS = (
         "audio",
         "spectra",
         "features",
+        "playing",
         "segments",
         "consensus",
         "calibration",

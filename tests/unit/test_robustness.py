@@ -48,12 +48,11 @@ def test_the_spread_is_over_conditions_and_the_change_is_the_greatest() -> None:
         files={
             "level": [recording(0.5), recording(0.52)],
             "sample_rate": [recording(0.5)],
-            "stereo": [],
-            "silence": [],
+            "stereo": [recording(0.5)],
+            "silence": [recording(0.5)],
+            "noises": [recording(0.5), recording(0.45)],
         },
     )
-    first.files["stereo"].append(recording(0.5))
-    first.files["silence"].append(recording(0.5))
     second = Versions(
         conditions=[recording(0.5), recording(0.5)],
         clean=recording(0.5),
@@ -63,6 +62,7 @@ def test_the_spread_is_over_conditions_and_the_change_is_the_greatest() -> None:
     assert found.spread_points == pytest.approx(np.sqrt((200 + 0) / 2), rel=1e-3)  # 40 and 60: variance 200
     assert found.spread_share == pytest.approx(found.spread_points / 20)
     assert found.level == pytest.approx(3.0, abs=0.01)
+    assert found.noises == pytest.approx(5.0, abs=0.01)
     assert found.sample_rate == found.stereo == found.silence == pytest.approx(0.0, abs=1e-4)
 
 
@@ -70,7 +70,7 @@ def test_other_files_hold_the_same_sound() -> None:
     sound = piano_tone.notes(2.0, SAMPLE_RATE)
     files = robustness.files_of(sound)
     assert {what: len(made) for what, made in files.items()} == {
-        "level": 2, "sample_rate": 3, "stereo": 1, "silence": 1
+        "level": 2, "sample_rate": 3, "stereo": 1, "silence": 1, "noises": 6
     }  # fmt: skip
 
     def decoded(content: bytes) -> np.ndarray:
@@ -81,6 +81,10 @@ def test_other_files_hold_the_same_sound() -> None:
     np.testing.assert_allclose(stereo / stereo.std(), sound / sound.std(), atol=1e-4)
     padded = decoded(files["silence"][0])
     assert len(padded) == len(sound) + 20 * SAMPLE_RATE and not padded[: 10 * SAMPLE_RATE].any()
+    for amid in map(decoded, files["noises"]):
+        assert len(amid) == len(sound) + 10 * SAMPLE_RATE and amid[: 5 * SAMPLE_RATE].any()
+        played = amid[5 * SAMPLE_RATE : -5 * SAMPLE_RATE]  # all of it is softer where a clap would not fit
+        np.testing.assert_allclose(played / played.std(), sound / sound.std(), atol=1e-3)
     resampled = decoded(files["sample_rate"][0])
     n = min(len(resampled), len(sound))  # resampling may lose or add some samples at the end
     assert n > len(sound) - 100 and np.corrcoef(resampled[:n], sound[:n])[0, 1] > 0.99

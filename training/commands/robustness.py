@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this step."""
     parser.description = (
-        "Record some of the rated performances under many conditions, and change level, sample rate, channels and the "
-        "silence around them; then see how far the ratings move."
+        "Record some of the rated performances under many conditions, and change level, sample rate, channels, and the "
+        "silence or noises around them; then see how far the ratings move."
     )
     parser.add_argument("rated", type=Path, help="folder with ratings.csv, as fetched")
     parser.add_argument("--model", nargs="+", default=["pdr"], metavar="NAME", help="default: pdr")
@@ -72,5 +72,5 @@ def _line(label: str, found: "Robustness") -> str:
     return (
         f"{label}: over conditions ± {found.spread_points:.1f} points, {found.spread_share:.0%} of a level; at most "
         f"{found.level:.2f} by level, {found.sample_rate:.2f} by sample rate, {found.stereo:.2f} by stereo, "
-        f"{found.silence:.2f} by silence around"
+        f"{found.silence:.2f} by silence and {found.noises:.2f} by noises around"
     )

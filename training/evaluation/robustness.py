@@ -1,7 +1,8 @@
-"""How far a rating moves where it should not: by how a performance was recorded, or by what a file is like.
+"""How far a rating moves where it should not: by how a performance was recorded, or by what else a file holds.
 
 Conditions are drawn as the ladder draws them, with the instruments in turn, those that no training heard among them;
-each performance meets the same ones. Level, sample rate, a second channel and silence around change the file alone.
+each performance meets the same ones. Level, sample rate, a second channel, silence and noises around change the file
+alone.
 """
 
 import io
@@ -23,9 +24,13 @@ from training.evaluation.consensus import Scorer
 from training.people import playback
 from training.people.playback import SAMPLE_RATE, Setting
 from training.people.rated import RatedPerformance
-from training.sound import conditions, instruments
+from training.sound import conditions, instruments, surroundings
+from training.sound.surroundings import Surroundings
 
 _SILENCE_S = 10.0
+# Of noises before and after, with gains against the playing's own level: as loud, and some 10 dB softer.
+_NOISES_S = 5.0
+_NOISE_GAINS = (1.0, 0.3)
 # Sample rates in Hz, and gains: some 20 and 40 dB softer.
 _SAMPLE_RATES = (48_000, 22_050, 16_000)
 _GAINS = (0.1, 0.01)
@@ -39,7 +44,7 @@ class Robustness:
     ----------
     spread_points : standard deviation over conditions, root mean square over performances
     spread_share : the same as a share of the gap between neighbouring levels
-    level, sample_rate, stereo, silence : greatest change that any performance's rating took from it
+    level, sample_rate, stereo, silence, noises : greatest change that any performance's rating took from it
     """
 
     spread_points: float
@@ -48,6 +53,7 @@ class Robustness:
     sample_rate: float
     stereo: float
     silence: float
+    noises: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +134,11 @@ def files_of(sound: Waveform) -> Mapping[str, list[bytes]]:
         "sample_rate": [_wav(_resampled(sound, rate), rate) for rate in _SAMPLE_RATES],
         "stereo": [_wav(np.stack([sound, sound], axis=1), SAMPLE_RATE)],
         "silence": [_wav(np.concatenate([pad, sound, pad]), SAMPLE_RATE)],
+        "noises": [
+            _wav(_amid(sound, noises, gain), SAMPLE_RATE)
+            for noises in surroundings.KINDS.values()
+            for gain in _NOISE_GAINS
+        ],
     }
 
 
@@ -142,6 +153,15 @@ def _versions(job: _Job) -> Versions:
         clean=heard(_wav(sound, SAMPLE_RATE)),
         files={what: [heard(each) for each in made] for what, made in files_of(sound).items()},
     )
+
+
+def _amid(sound: Waveform, kind: Surroundings, gain: float) -> Waveform:
+    """The sound with noises before and after it, of its own level times the gain."""
+    rng = np.random.default_rng(0)
+    before, after = (kind(_NOISES_S, SAMPLE_RATE, rng) for _ in range(2))
+    level = gain * sound.std() / np.concatenate([before, after]).std()
+    amid = np.concatenate([level * before, sound, level * after])
+    return np.asarray(amid / max(1.0, float(np.abs(amid).max())), np.float32)
 
 
 def _resampled(sound: Waveform, rate: int) -> Waveform:

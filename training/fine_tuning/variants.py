@@ -20,7 +20,7 @@ import torch
 import torchaudio.functional as F
 from tqdm import tqdm
 
-from pkai import audio, features, segments
+from pkai import audio, features, playing
 from pkai.audio import Waveform
 from pkai.features import FeatureConfig
 from training.bounds import require
@@ -113,5 +113,5 @@ def hear(
 
 def _features(waveform: Waveform, config: FeatureConfig) -> npt.NDArray[np.float16]:
     mel = features.mel_frames([waveform], config)
-    start, stop = segments.played_span(mel)
+    start, stop = playing.span(mel, config)
     return features.normalise(mel[start:stop], config).astype(np.float16)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pkai import features, segments
+from pkai import features, playing
 from pkai.features import FeatureConfig
 from training.ladder import excerpts, manner
 from training.ladder.excerpts import ExcerptConfig, Source
@@ -222,7 +222,7 @@ def _versions(
         sound = renderer.render(played_out, piano, tuning_cents=float(rng.normal(0, 12)), key_cents=out_of_tune)
         sound = conditions.record(sound, config.features.sample_rate, conditions.draw(rng), rng)
         mel = features.mel_frames([sound], config.features)
-        start, stop = segments.played_span(mel)
+        start, stop = playing.span(mel, config.features)
         played = features.normalise(mel[start:stop], config.features)
         yield piece, played, _aligned(version.damage, start, stop, config.features)
 

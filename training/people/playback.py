@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pkai import audio, segments
+from pkai import audio, playing
 from pkai import features as front_end
 from pkai.audio import AudioSource, Waveform
 from pkai.features import FeatureConfig, Frames
@@ -158,7 +158,7 @@ def spans_to_play_s(rated: tuple[RatedPerformance, ...], setting: Setting) -> li
 def heard(source: AudioSource, config: FeatureConfig) -> Frames:
     """Features of the played part of a recording, as `pkai.scorer.Judge.hear` has them: (T, n_features) float32."""
     mel = front_end.mel_frames(audio.stream(source, sample_rate=config.sample_rate, decoding=audio.Decoding()), config)
-    start, stop = segments.played_span(mel)
+    start, stop = playing.span(mel, config)
     return front_end.normalise(mel[start:stop], config)
 
 
@@ -202,7 +202,7 @@ def _key(rated: RatedPerformance, span_s: float | None, setting: Setting, config
 @lru_cache(maxsize=1)
 def _code() -> str:
     """Of the modules that decide how notes sound and what is heard of them."""
-    modules: tuple[types.ModuleType, ...] = (performance, rendering, conditions, front_end, segments)
+    modules: tuple[types.ModuleType, ...] = (performance, rendering, conditions, front_end, playing)
     return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 

@@ -1,0 +1,131 @@
+"""Which part of a recording was played: what comes before the first tone and after the last is left out.
+
+Phones record more than playing: a thumb on the button, steps, a chair. So two things must be heard: energy above that
+of the room, and pitches, which set single bands apart from their neighbours for longer than noise does.
+"""
+
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from pkai.errors import SilentRecording
+from pkai.features import FeatureConfig, Frames, frame_energy_db, mel_centres_hz
+
+Flags = npt.NDArray[np.bool_]
+
+# Far below the loudest playing nothing is heard as played: a piano spans about 45 dB from pp to ff.
+_INAUDIBLE_BELOW_LOUD_DB = 55.0
+# A frame this far above the recording's own noise floor is playing ...
+_ABOVE_NOISE_DB = 6.0
+# ... but energy alone tells a floor nearer than this to the loud frames from soft playing no more.
+_NOISE_BELOW_LOUD_DB = 36.0
+# There the mean level of the bands does: it hardly wavers in noise, and every note raises it by more than this.
+_NOTE_OVER_BANDS_DB = 4.0
+_SILENT_DB = -75.0
+# A soft recording's noise may lie below that; what is further below its loud frames is a file's digital silence.
+_DIGITAL_SILENCE_BELOW_LOUD_DB = 100.0
+_LEAST_DB = -119.0
+_FRAMES_AT_ONCE = 4096
+# Natural logarithms of power in dB; they take a third of the time of log10.
+_DB_PER_LOG = np.float32(10 / np.log(10))
+
+# Bands where a piano's partials lie apart, Hz, ...
+_PITCHED_FROM_HZ, _PITCHED_TO_HZ = 150.0, 2500.0
+# ... and those on either side that a band is held against.
+_NEIGHBOURS = 2
+# In the mean over so long noise evens out, but for moments, to less than this standard deviation over the bands; tones
+# do not. Noises of many kinds and excerpts of the skill ladder, in noise too, lie on either side of it.
+_PITCHED_OVER_S, _PITCHED_DB, _LASTING_S = 0.5, 3.0, 0.2
+_SEARCHED_AT_ONCE_S = 5.0
+
+
+def span(mel: Frames, config: FeatureConfig) -> tuple[int, int]:
+    """Where the playing starts and ends; what lies between is kept whole, rests included.
+
+    Parameters
+    ----------
+    mel : (T, M) power
+    config : of the front end
+
+    Returns
+    -------
+    start, stop : frames, start < stop
+
+    Raises
+    ------
+    SilentRecording
+        If no frame can be heard.
+    """
+    above = _above_the_room(mel)
+    first = _first_pitch(mel, above, config)
+    last = _first_pitch(mel[::-1], above[::-1], config)
+    if first is not None and last is not None and first < len(mel) - last:  # else a drum, perhaps, judged as it is
+        above[:first] = above[len(mel) - last :] = False
+    played = np.flatnonzero(above)
+    return int(played[0]), int(played[-1]) + 1
+
+
+def _above_the_room(mel: Frames) -> Flags:
+    """Frames that are louder than what is heard all along: (T,), some of them true."""
+    energy_db = frame_energy_db(mel)
+    audible = energy_db[energy_db > _SILENT_DB]
+    if len(audible) == 0:
+        raise SilentRecording("nothing can be heard in the recording; check the microphone and play louder")
+    loud_db = float(np.percentile(audible, 95))
+    digital_silence_db = max(_LEAST_DB, min(_SILENT_DB, loud_db - _DIGITAL_SILENCE_BELOW_LOUD_DB))
+    sounding = energy_db > digital_silence_db
+    noise_db = float(np.percentile(energy_db[sounding], 2))
+    threshold_db = max(
+        loud_db - _INAUDIBLE_BELOW_LOUD_DB,
+        min(noise_db + _ABOVE_NOISE_DB, loud_db - _NOISE_BELOW_LOUD_DB),
+        _SILENT_DB,
+    )
+    above = energy_db > threshold_db
+    if noise_db + _ABOVE_NOISE_DB > loud_db - _NOISE_BELOW_LOUD_DB:
+        return _with_notes(mel, above, sounding)
+    return above
+
+
+def _with_notes(mel: Frames, above: Flags, sounding: Flags) -> Flags:
+    """Those frames that lie over the quietest ones in the mean of their bands' levels; all where none does: (T,)."""
+    # In parts: at once it would hold a long recording three times more.
+    parts = np.array_split(mel, 1 + len(mel) // _FRAMES_AT_ONCE)
+    level_db = np.concatenate([np.log(part + np.float32(1e-12)).mean(axis=1) for part in parts]) * _DB_PER_LOG
+    noted = above & (level_db > np.percentile(level_db[sounding], 2) + _NOTE_OVER_BANDS_DB)
+    return noted if noted.any() else above
+
+
+def _first_pitch(mel: Frames, above: Flags, config: FeatureConfig) -> int | None:
+    """The first frame from which on half a second holds pitches, and so for a while, if there is one."""
+    lasting = round(_LASTING_S * config.frames_per_s)
+    at_once = round(_SEARCHED_AT_ONCE_S * config.frames_per_s)
+    for start in range(0, len(mel) - lasting + 1, at_once):
+        pitched = _pitched(mel[start:], above[start:], at_once + lasting - 1, config)
+        lasts = np.lib.stride_tricks.sliding_window_view(pitched, lasting).all(axis=1)
+        if lasts.any():
+            return start + int(lasts.argmax())
+    return None
+
+
+def _pitched(mel: Frames, above: Flags, n: int, config: FeatureConfig) -> Flags:
+    """Whether pitches are heard in the half second from each of the first n frames on; fewer, if there are."""
+    window = round(_PITCHED_OVER_S * config.frames_per_s)
+    heard = np.where(above[: n + window, None], mel[: n + window], np.float32(0))  # a mains hum has pitches too
+    sums = np.concatenate([np.zeros((1, heard.shape[1])), np.cumsum(heard, axis=0, dtype=np.float64)])
+    first = np.arange(min(n, len(mel)))
+    power = sums[np.minimum(first + window, len(heard))] - sums[first]
+    level_db = np.log(np.maximum(power, np.finfo(np.float32).tiny)) * _DB_PER_LOG
+    bands, others = _bands(config)
+    return cast(Flags, (level_db[:, bands] - level_db @ others).std(axis=1) > _PITCHED_DB)
+
+
+@lru_cache(maxsize=2)
+def _bands(config: FeatureConfig) -> tuple[slice, npt.NDArray[np.float64]]:
+    """The bands in which pitches are looked for, and what makes the mean of each one's surroundings: (M, bands)."""
+    centres_hz = mel_centres_hz(config)
+    from_band, to_band = np.searchsorted(centres_hz, [_PITCHED_FROM_HZ, _PITCHED_TO_HZ]).tolist()
+    apart = np.abs(np.arange(len(centres_hz))[:, None] - np.arange(from_band, to_band)[None, :])
+    near = (apart <= _NEIGHBOURS).astype(np.float64)
+    return slice(from_band, to_band), near / near.sum(axis=0)
