@@ -1,11 +1,12 @@
 """Which part of a recording was played: what comes before the first tone and after the last is left out.
 
-Phones record more than playing: a thumb on the button, steps, a chair. So two things must be heard: energy above that
-of the room, and pitches, which set single bands apart from their neighbours for longer than noise does.
+Phones record more than playing: a thumb on the button, steps, a chair, a word. So three things must be heard: energy
+above that of the room; pitches, which set single bands apart from their neighbours for longer than noise does; and
+pitches that stay, as a piano's do and those of speech do not.
 """
 
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,12 +33,14 @@ _FRAMES_AT_ONCE = 4096
 _DB_PER_LOG = np.float32(10 / np.log(10))
 
 # Bands where a piano's partials lie apart, Hz, ...
-_PITCHED_FROM_HZ, _PITCHED_TO_HZ = 150.0, 2500.0
+_TONES_FROM_HZ, _TONES_TO_HZ = 150.0, 2500.0
 # ... and those on either side that a band is held against.
 _NEIGHBOURS = 2
 # In the mean over so long noise evens out, but for moments, to less than this standard deviation over the bands; tones
 # do not. Noises of many kinds and excerpts of the skill ladder, in noise too, lie on either side of it.
-_PITCHED_OVER_S, _PITCHED_DB, _LASTING_S = 0.5, 3.0, 0.2
+_PITCHED_OVER_S, _PITCHED_DB, _PITCHED_FOR_S = 0.5, 3.0, 0.2
+# After so long bands that stood out still do, by this correlation over a second and a half; in most speech less.
+_STEADY_AFTER_S, _STEADY_OVER_S, _STEADY = 0.1, 1.5, 0.45
 _SEARCHED_AT_ONCE_S = 5.0
 
 
@@ -59,8 +62,8 @@ def span(mel: Frames, config: FeatureConfig) -> tuple[int, int]:
         If no frame can be heard.
     """
     above = _above_the_room(mel)
-    first = _first_pitch(mel, above, config)
-    last = _first_pitch(mel[::-1], above[::-1], config)
+    first = _first_tone(mel, above, config)
+    last = _first_tone(mel[::-1], above[::-1], config)
     if first is not None and last is not None and first < len(mel) - last:  # else a drum, perhaps, judged as it is
         above[:first] = above[len(mel) - last :] = False
     played = np.flatnonzero(above)
@@ -97,35 +100,56 @@ def _with_notes(mel: Frames, above: Flags, sounding: Flags) -> Flags:
     return noted if noted.any() else above
 
 
-def _first_pitch(mel: Frames, above: Flags, config: FeatureConfig) -> int | None:
-    """The first frame from which on half a second holds pitches, and so for a while, if there is one."""
-    lasting = round(_LASTING_S * config.frames_per_s)
+def _first_tone(mel: Frames, above: Flags, config: FeatureConfig) -> int | None:
+    """The first frame from which on tones are heard, if there is one."""
     at_once = round(_SEARCHED_AT_ONCE_S * config.frames_per_s)
-    for start in range(0, len(mel) - lasting + 1, at_once):
-        pitched = _pitched(mel[start:], above[start:], at_once + lasting - 1, config)
-        lasts = np.lib.stride_tricks.sliding_window_view(pitched, lasting).all(axis=1)
-        if lasts.any():
-            return start + int(lasts.argmax())
+    ahead = round((_STEADY_OVER_S + _STEADY_AFTER_S) * config.frames_per_s)  # the furthest that a frame's answer looks
+    for start in range(0, len(mel), at_once):
+        part = slice(start, start + at_once + ahead)
+        tones = _has_tones(mel[part], above[part], config)[:at_once]
+        if tones.any():
+            return start + int(tones.argmax())
     return None
 
 
-def _pitched(mel: Frames, above: Flags, n: int, config: FeatureConfig) -> Flags:
-    """Whether pitches are heard in the half second from each of the first n frames on; fewer, if there are."""
-    window = round(_PITCHED_OVER_S * config.frames_per_s)
-    heard = np.where(above[: n + window, None], mel[: n + window], np.float32(0))  # a mains hum has pitches too
-    sums = np.concatenate([np.zeros((1, heard.shape[1])), np.cumsum(heard, axis=0, dtype=np.float64)])
-    first = np.arange(min(n, len(mel)))
-    power = sums[np.minimum(first + window, len(heard))] - sums[first]
-    level_db = np.log(np.maximum(power, np.finfo(np.float32).tiny)) * _DB_PER_LOG
+def _has_tones(mel: Frames, above: Flags, config: FeatureConfig) -> Flags:
+    """Whether pitches are heard from each frame on, and stay: (T,)."""
+    heard = np.where(above[:, None], mel, np.float32(0))  # a mains hum has pitches too
+    pitched_over, pitched_for, steady_after, steady_over = (
+        round(seconds * config.frames_per_s)
+        for seconds in (_PITCHED_OVER_S, _PITCHED_FOR_S, _STEADY_AFTER_S, _STEADY_OVER_S)
+    )
+    pitched = _relief(_sum_from(heard, pitched_over), config).std(axis=1) > _PITCHED_DB
+    pitched = _sum_from(pitched, pitched_for) == pitched_for
+    relief = _relief(heard, config)
+    later = np.zeros_like(relief)
+    later[: len(relief) - steady_after] = relief[steady_after:]
+    alike, both = (relief * later).sum(axis=1), (relief**2 + later**2).sum(axis=1) / 2
+    heard_twice = later.any(axis=1) & relief.any(axis=1)
+    alike, both = (_sum_from(np.where(heard_twice, each, 0.0), steady_over) for each in (alike, both))
+    return cast(Flags, pitched & (alike > _STEADY * both))
+
+
+def _sum_from(values: npt.NDArray[Any], n: int) -> npt.NDArray[np.float64]:
+    """Sum of each row and the n - 1 after it, fewer at the end: (T, ...)."""
+    sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0, dtype=np.float64)])
+    first = np.arange(len(values))
+    return cast(npt.NDArray[np.float64], sums[np.minimum(first + n, len(values))] - sums[first])
+
+
+def _relief(power: npt.NDArray[np.floating[Any]], config: FeatureConfig) -> npt.NDArray[np.float64]:
+    """How far each band stands out from its neighbours, dB, of mean 0 over the bands: (T, M) -> (T, bands)."""
     bands, others = _bands(config)
-    return cast(Flags, (level_db[:, bands] - level_db @ others).std(axis=1) > _PITCHED_DB)
+    level_db = np.log(np.maximum(power, 1e-12)) * _DB_PER_LOG
+    relief = level_db[:, bands] - level_db @ others
+    return cast(npt.NDArray[np.float64], relief - relief.mean(axis=1, keepdims=True))
 
 
 @lru_cache(maxsize=2)
 def _bands(config: FeatureConfig) -> tuple[slice, npt.NDArray[np.float64]]:
-    """The bands in which pitches are looked for, and what makes the mean of each one's surroundings: (M, bands)."""
+    """The bands in which tones are looked for, and what makes the mean of each one's surroundings: (M, bands)."""
     centres_hz = mel_centres_hz(config)
-    from_band, to_band = np.searchsorted(centres_hz, [_PITCHED_FROM_HZ, _PITCHED_TO_HZ]).tolist()
+    from_band, to_band = np.searchsorted(centres_hz, [_TONES_FROM_HZ, _TONES_TO_HZ]).tolist()
     apart = np.abs(np.arange(len(centres_hz))[:, None] - np.arange(from_band, to_band)[None, :])
     near = (apart <= _NEIGHBOURS).astype(np.float64)
     return slice(from_band, to_band), near / near.sum(axis=0)

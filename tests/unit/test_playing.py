@@ -129,16 +129,17 @@ def test_silence_is_refused(mel: features.Frames) -> None:
 
 @pytest.mark.parametrize("kind", surroundings.KINDS)
 @pytest.mark.parametrize("gain_db", [0.0, -20.0])
-def test_what_has_no_pitch_before_and_after_the_playing_does_not_count(
+def test_what_is_no_playing_before_and_after_it_does_not_count(
     kind: str, gain_db: float, rng: np.random.Generator
 ) -> None:
     gain = np.float32(10 ** (gain_db / 20))
     tone = piano_tone.notes(6.0, CONFIG.sample_rate)
     before, after = (gain * surroundings.KINDS[kind](seconds, CONFIG.sample_rate, rng) for seconds in (5.0, 4.0))
     from_s, to_s = played_s(mel_of(before, tone, after))
-    # Within the half second that it takes to tell, and the width of a frame.
-    assert from_s == pytest.approx(5.0, abs=0.6)
-    assert to_s == pytest.approx(11.0, abs=0.6)
+    # Within what it takes to tell: half a second, or three times that of a voice, and the width of a frame.
+    beyond_s = 1.6 if kind == "talk" else 0.6
+    assert from_s == pytest.approx(5.0, abs=beyond_s)
+    assert to_s == pytest.approx(11.0, abs=beyond_s)
 
 
 def test_neither_the_thumb_on_the_button_nor_a_hum_is_playing(rng: np.random.Generator) -> None:

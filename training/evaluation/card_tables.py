@@ -83,7 +83,7 @@ _ROBUSTNESS = {
     "sample_rate": "sample rate",
     "stereo": "stereo",
     "silence": "10 s of silence around",
-    "noises": "steps, rustling, applause around",
+    "noises": "steps, rustling, applause, a voice around",
 }
 
 

@@ -1,4 +1,4 @@
-"""What a phone records before the first tone and after the last: steps and chairs, sleeves and pages, applause."""
+"""What a phone records before the first tone and after the last: steps and chairs, sleeves and pages, a voice, claps."""
 
 from collections.abc import Callable
 
@@ -49,7 +49,23 @@ def applause(duration_s: float, sample_rate: int, rng: np.random.Generator) -> W
     return y.astype(np.float32)
 
 
-KINDS: dict[str, Surroundings] = {"knocks": knocks, "rustle": rustle, "applause": applause}
+def talk(duration_s: float, sample_rate: int, rng: np.random.Generator) -> Waveform:
+    """A voice without words: syllables on a pitch that glides, of falling harmonics."""
+    t = np.arange(round(duration_s * sample_rate)) / sample_rate
+    turns_s = np.arange(0.0, duration_s + 0.15, 0.15)
+    pitch_hz = np.interp(t, turns_s, 140 * np.exp(0.25 * rng.standard_normal(len(turns_s))))
+    loud = np.interp(t, turns_s, rng.random(len(turns_s)))
+    phase = 2 * np.pi * np.cumsum(pitch_hz) / sample_rate
+    voice = np.sum([np.sin(k * phase) / k for k in range(1, 16)], axis=0)
+    return np.asarray(0.1 * voice * loud + _BACKGROUND * _noise(duration_s, sample_rate, rng), np.float32)
+
+
+KINDS: dict[str, Surroundings] = {
+    "knocks": knocks,
+    "rustle": rustle,
+    "applause": applause,
+    "talk": talk,
+}
 
 
 def _noise(duration_s: float, sample_rate: int, rng: np.random.Generator) -> Waveform:
