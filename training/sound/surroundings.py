@@ -1,4 +1,4 @@
-"""What a phone records before the first tone and after the last: steps and chairs, sleeves and pages, a voice, claps."""
+"""What a phone records before the first tone and after the last: steps and chairs, sleeves and pages, words, claps."""
 
 from collections.abc import Callable
 
