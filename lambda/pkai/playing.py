@@ -15,6 +15,7 @@ from pkai.errors import SilentRecording
 from pkai.features import FeatureConfig, Frames, frame_energy_db, mel_centres_hz
 
 Flags = npt.NDArray[np.bool_]
+Relief = npt.NDArray[np.float64]
 
 # Far below the loudest playing nothing is heard as played: a piano spans about 45 dB from pp to ff.
 _INAUDIBLE_BELOW_LOUD_DB = 55.0
@@ -41,6 +42,9 @@ _NEIGHBOURS = 2
 _PITCHED_OVER_S, _PITCHED_DB, _PITCHED_FOR_S = 0.5, 3.0, 0.2
 # After so long bands that stood out still do, by this correlation over a second and a half; in most speech less.
 _STEADY_AFTER_S, _STEADY_OVER_S, _STEADY = 0.1, 1.5, 0.45
+# Where tones stand out less, as in noise, or stay for less long, as in fast music, this share will do of what those
+# quarter of so many moments have in which they stand out most.
+_MOMENTS, _STANDING_OUT, _SHARE = 200, 0.75, 0.6
 _SEARCHED_AT_ONCE_S = 5.0
 
 
@@ -62,8 +66,9 @@ def span(mel: Frames, config: FeatureConfig) -> tuple[int, int]:
         If no frame can be heard.
     """
     above = _above_the_room(mel)
-    first = _first_tone(mel, above, config)
-    last = _first_tone(mel[::-1], above[::-1], config)
+    enough = _enough(mel, above, config)
+    first = _first_tone(mel, above, enough, config)
+    last = _first_tone(mel[::-1], above[::-1], enough, config)
     if first is not None and last is not None and first < len(mel) - last:  # else a drum, perhaps, judged as it is
         above[:first] = above[len(mel) - last :] = False
     played = np.flatnonzero(above)
@@ -100,34 +105,51 @@ def _with_notes(mel: Frames, above: Flags, sounding: Flags) -> Flags:
     return noted if noted.any() else above
 
 
-def _first_tone(mel: Frames, above: Flags, config: FeatureConfig) -> int | None:
+def _enough(mel: Frames, above: Flags, config: FeatureConfig) -> tuple[float, float]:
+    """From which relief on, dB, tones are heard in this recording, and from which steadiness on, -1..1."""
+    over, after = (round(seconds * config.frames_per_s) for seconds in (_PITCHED_OVER_S, _STEADY_AFTER_S))
+    moments = np.unique(np.linspace(0, max(0, len(mel) - over), _MOMENTS).astype(int))
+    frames = np.minimum(moments[:, None] + np.arange(over), len(mel) - 1)
+    heard = np.where(above[frames, None], mel[frames], np.float32(0))
+    relief = _relief(heard.sum(axis=1), config).std(axis=1)
+    typical = float(np.quantile(relief, _STANDING_OUT))
+    most = heard[relief >= typical]
+    alike, both = _constancy(_relief(most[:, 0], config), _relief(most[:, after], config))
+    return min(_PITCHED_DB, _SHARE * typical), min(_STEADY, _SHARE * float(alike.sum() / max(both.sum(), 1e-9)))
+
+
+def _first_tone(mel: Frames, above: Flags, enough: tuple[float, float], config: FeatureConfig) -> int | None:
     """The first frame from which on tones are heard, if there is one."""
     at_once = round(_SEARCHED_AT_ONCE_S * config.frames_per_s)
     ahead = round((_STEADY_OVER_S + _STEADY_AFTER_S) * config.frames_per_s)  # the furthest that a frame's answer looks
     for start in range(0, len(mel), at_once):
         part = slice(start, start + at_once + ahead)
-        tones = _has_tones(mel[part], above[part], config)[:at_once]
+        tones = _has_tones(mel[part], above[part], enough, config)[:at_once]
         if tones.any():
             return start + int(tones.argmax())
     return None
 
 
-def _has_tones(mel: Frames, above: Flags, config: FeatureConfig) -> Flags:
+def _has_tones(mel: Frames, above: Flags, enough: tuple[float, float], config: FeatureConfig) -> Flags:
     """Whether pitches are heard from each frame on, and stay: (T,)."""
     heard = np.where(above[:, None], mel, np.float32(0))  # a mains hum has pitches too
     pitched_over, pitched_for, steady_after, steady_over = (
         round(seconds * config.frames_per_s)
         for seconds in (_PITCHED_OVER_S, _PITCHED_FOR_S, _STEADY_AFTER_S, _STEADY_OVER_S)
     )
-    pitched = _relief(_sum_from(heard, pitched_over), config).std(axis=1) > _PITCHED_DB
+    pitched = _relief(_sum_from(heard, pitched_over), config).std(axis=1) > enough[0]
     pitched = _sum_from(pitched, pitched_for) == pitched_for
     relief = _relief(heard, config)
     later = np.zeros_like(relief)
     later[: len(relief) - steady_after] = relief[steady_after:]
-    alike, both = (relief * later).sum(axis=1), (relief**2 + later**2).sum(axis=1) / 2
-    heard_twice = later.any(axis=1) & relief.any(axis=1)
-    alike, both = (_sum_from(np.where(heard_twice, each, 0.0), steady_over) for each in (alike, both))
-    return cast(Flags, pitched & (alike > _STEADY * both))
+    alike, both = (_sum_from(each, steady_over) for each in _constancy(relief, later))
+    return cast(Flags, pitched & (alike > enough[1] * both))
+
+
+def _constancy(now: Relief, later: Relief) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Covariance and mean variance of two reliefs, frame by frame; both 0 where either is of silence: (T,) each."""
+    both = now.any(axis=1) & later.any(axis=1)
+    return np.where(both, (now * later).sum(axis=1), 0.0), np.where(both, (now**2 + later**2).sum(axis=1) / 2, 0.0)
 
 
 def _sum_from(values: npt.NDArray[Any], n: int) -> npt.NDArray[np.float64]:
@@ -137,12 +159,12 @@ def _sum_from(values: npt.NDArray[Any], n: int) -> npt.NDArray[np.float64]:
     return cast(npt.NDArray[np.float64], sums[np.minimum(first + n, len(values))] - sums[first])
 
 
-def _relief(power: npt.NDArray[np.floating[Any]], config: FeatureConfig) -> npt.NDArray[np.float64]:
+def _relief(power: npt.NDArray[np.floating[Any]], config: FeatureConfig) -> Relief:
     """How far each band stands out from its neighbours, dB, of mean 0 over the bands: (T, M) -> (T, bands)."""
     bands, others = _bands(config)
     level_db = np.log(np.maximum(power, 1e-12)) * _DB_PER_LOG
     relief = level_db[:, bands] - level_db @ others
-    return cast(npt.NDArray[np.float64], relief - relief.mean(axis=1, keepdims=True))
+    return cast(Relief, relief - relief.mean(axis=1, keepdims=True))
 
 
 @lru_cache(maxsize=2)
