@@ -39,7 +39,7 @@ what cannot be heard as well. That these layers go half the way from what they w
 when the places that `pkai-train worsened` finds had been seen, mostly of other passages. Rows of APR 0.3.0
 are of one network, a lucky seed. What is no playing before the first tone and after the last is left out since APR
 0.4.1 was made (`lambda/pkai/playing.py`), and figures that name 0.4.0 or 0.3.1 were measured before; pairs that were
-measured again came out the same.
+measured again came out the same but for one by phone.
 
 **Pairs** are within a piece; truth is the sign of the difference of the mean ratings; *≥ 0.5* are those that differ by
 so many of the raters' points. Intervals are 95 %, by bootstrap over recordings. *Clean* is FluidR3's grand;
