@@ -132,18 +132,18 @@ def _first_tone(mel: Frames, above: Flags, enough: tuple[float, float], config: 
 
 def _has_tones(mel: Frames, above: Flags, enough: tuple[float, float], config: FeatureConfig) -> Flags:
     """Whether pitches are heard from each frame on, and stay: (T,)."""
+    least_relief_db, least_steadiness = enough
     heard = np.where(above[:, None], mel, np.float32(0))  # a mains hum has pitches too
     pitched_over, pitched_for, steady_after, steady_over = (
         round(seconds * config.frames_per_s)
         for seconds in (_PITCHED_OVER_S, _PITCHED_FOR_S, _STEADY_AFTER_S, _STEADY_OVER_S)
     )
-    pitched = _relief(_sum_from(heard, pitched_over), config).std(axis=1) > enough[0]
+    pitched = _relief(_sum_from(heard, pitched_over), config).std(axis=1) > least_relief_db
     pitched = _sum_from(pitched, pitched_for) == pitched_for
     relief = _relief(heard, config)
-    later = np.zeros_like(relief)
-    later[: len(relief) - steady_after] = relief[steady_after:]
+    later = np.concatenate([relief[steady_after:], np.zeros_like(relief[:steady_after])])
     alike, both = (_sum_from(each, steady_over) for each in _constancy(relief, later))
-    return cast(Flags, pitched & (alike > enough[1] * both))
+    return cast(Flags, pitched & (alike > least_steadiness * both))
 
 
 def _constancy(now: Relief, later: Relief) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -153,6 +153,15 @@ def test_neither_the_thumb_on_the_button_nor_a_hum_is_playing(rng: np.random.Gen
     assert to_s == pytest.approx(9.0, abs=0.6)
 
 
+@pytest.mark.parametrize("n_frames", [1, 2, 3, 4, 5, 24, 26, 250, 253, 254])
+@pytest.mark.parametrize("has_tone", [False, True])
+def test_any_length_has_a_span_within_it(n_frames: int, has_tone: bool, rng: np.random.Generator) -> None:
+    mel = rng.uniform(0.5, 1.5, (n_frames, CONFIG.n_mels)).astype(np.float32)
+    mel[:, 20] *= 1e4 if has_tone else 1.0
+    start, stop = playing.span(mel, CONFIG)
+    assert 0 <= start < stop <= n_frames
+
+
 def test_where_nothing_has_a_pitch_all_that_is_heard_counts(rng: np.random.Generator) -> None:
     from_s, to_s = played_s(mel_of(silence(2.0), surroundings.applause(6.0, CONFIG.sample_rate, rng), silence(2.0)))
     assert from_s == pytest.approx(2.0, abs=0.1)
