@@ -33,12 +33,13 @@ score: score-venv ## rate the bundled recordings, or your own: make score AUDIO=
 	PYTHONPATH=lambda "$(SCORE_VENV)/bin/python" -m pkai score "$$@"
 
 # Side by side but for the images, which share one engine; with one thread each, for processes that compute with two
-# on the same two cores wait for each other most of the time.
+# on the same two cores wait for each other most of the time. A process that crashes ends the run: xdist's replacement
+# of it may wait for ever.
 .PHONY: test
 test: lint checkov-venv ## run every check: lint and all tests
 	@export PKAI_CHECKOV="$(abspath $(CHECKOV_VENV))/bin/checkov"; \
 	OMP_NUM_THREADS=1 "$(DEV_VENV)/bin/python" -m pytest --ignore=tests/container \
-		--numprocesses=logical --maxprocesses=4 --dist=loadfile && \
+		--numprocesses=logical --maxprocesses=4 --max-worker-restart=0 --dist=loadfile && \
 	"$(DEV_VENV)/bin/python" -m pytest tests/container
 
 .PHONY: lint

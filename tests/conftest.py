@@ -15,6 +15,10 @@ from pkai.segments import SegmentConfig
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = Path(os.environ.get("PKAI_SHARED_DATA", ROOT.parent / "shared" / "data"))
 
+# Of its own in each process of xdist, before anything imports numba: where two processes fill one cache of librosa's
+# functions at once, each later one that reads it may crash (numba's issue 10128).
+os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".pytest_cache" / "numba" / os.environ.get("PYTEST_XDIST_WORKER", "main"))
+
 # The same examples in every run, and no deadline: both would make the gate depend on luck and on the machine's load.
 hypothesis.settings.register_profile("gate", derandomize=True, deadline=None, max_examples=60)
 hypothesis.settings.load_profile("gate")
