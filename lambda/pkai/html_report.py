@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 
 from pkai.assessment import Assessment, Comparison, Finding, Passage
-from pkai.report import Named, percent
+from pkai.report import Named, percent, standing
 from pkai.terminal import minutes, printable
 
 _OUTCOMES = {"better": "yours is better", "equivalent": "about equal", "worse": "yours is not yet as good"}
@@ -127,8 +127,7 @@ def _summary(assessment: Assessment) -> str:
         f'<rect x="{low:.1f}" y="2" width="{high - low:.1f}" height="2" fill="currentColor" opacity=".45"/>'
         f'<rect x="{assessment.rating - 0.4:.1f}" width=".8" height="6" fill="currentColor"/></svg>'
     )
-    rank = assessment.rank
-    beaten = f"Plays better than {rank.better_than} of {rank.of} reference performances." if rank.of else ""
+    beaten = f"Plays {standing(assessment)}." if assessment.comparisons else ""
     return (
         f'<section class="sum"><p class="rating">{assessment.rating:.0f}</p><div><p><strong>'
         f"{assessment.level.capitalize()}</strong> · of 100, likely {low:.0f} to {high:.0f}</p>{bar}"

@@ -114,6 +114,14 @@ def advice_sentences(assessment: Assessment) -> list[str]:
     return [finding.sentence for finding in heard[:_MOST_ADVICE]] or ["nothing in particular stands out"]
 
 
+def standing(assessment: Assessment) -> str:
+    """Whom it beats, such as "better than 1 and as well as 2 of 5 reference performances"."""
+    rank = assessment.rank
+    equals = sum(comparison.outcome == "equivalent" for comparison in assessment.comparisons)
+    as_well = f" and as well as {equals}" if equals else ""
+    return f"better than {rank.better_than}{as_well} of {rank.of} reference performances"
+
+
 def percent(probability: float) -> str:
     """A probability in percent; never a certainty."""
     if probability < 0.01:
@@ -300,13 +308,11 @@ def _advice_block(assessment: Assessment, terminal: Terminal) -> list[str]:
 def _ladder_block(assessment: Assessment, terminal: Terminal) -> list[str]:
     if not assessment.comparisons:
         return []
-    rank = assessment.rank
-    summary = f"plays better than {rank.better_than} of {rank.of} reference performances"
     recognised = [f"of {assessment.piece.name}, which was recognised"] if assessment.piece.how == "recognised" else []
     title_width = terminal.width - 43
     head = terminal.paint(f"    rating  {fit('performance', title_width)}  chance to play better", "dim")
     return [
-        *_labelled("Compared", [summary, *recognised], terminal),
+        *_labelled("Compared", [f"plays {standing(assessment)}", *recognised], terminal),
         "",
         head,
         *_rungs(assessment, title_width, terminal),

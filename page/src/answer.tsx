@@ -37,7 +37,7 @@ export function Answer({ desk, take }: { desk: Desk; take: Take }): JSX.Element 
       </header>
       <div class="answer-sum">
         <Dial assessment={assessment} />
-        {assessment.rank.of > 0 && <p class="beaten">{words.beaten(assessment.rank.better_than, assessment.rank.of)}</p>}
+        <Standing assessment={assessment} />
         {assessment.warnings.map((notice) => (
           <p key={notice.code} class="hint warn">{words.warnings[notice.code] ?? notice.message}</p>
         ))}
@@ -52,6 +52,13 @@ export function Answer({ desk, take }: { desk: Desk; take: Take }): JSX.Element 
       </div>
     </article>
   );
+}
+
+function Standing({ assessment }: { assessment: Assessment }): JSX.Element {
+  const words = useWords();
+  const { rank, comparisons } = assessment;
+  const equal = comparisons.filter((one) => one.outcome === "equivalent").length;
+  return rank.of > 0 ? <p class="standing">{words.standing(rank.better_than, equal, rank.of)}</p> : <></>;
 }
 
 function pieceTold(assessment: Assessment, words: ReturnType<typeof useWords>): string {

@@ -134,6 +134,13 @@ def test_one_stands_among_the_references_in_the_order_of_their_ratings() -> None
     assert re.search(r"elise-beginner\s+█+░*  96 %  better", text())
 
 
+def test_whom_one_equals_is_told_beside_whom_one_beats() -> None:
+    beaten, worse = (made_assessment.comparison(name, rating) for name, rating in (("novice", 10.0), ("expert", 90.0)))
+    equal = dataclasses.replace(worse, outcome="equivalent")
+    assessed = made_assessment.assessment(comparisons=(beaten, equal, equal, worse))
+    assert report.standing(assessed) == "better than 1 and as well as 2 of 4 reference performances"
+
+
 def test_of_many_references_the_nearest_are_shown_and_the_others_counted() -> None:
     many = tuple(made_assessment.comparison(f"r{i}", float(i)) for i in range(0, 100, 5))
     shown = text(Named(name="me.mp3", assessment=made_assessment.assessment(comparisons=many)))

@@ -43,8 +43,8 @@ export const en = {
   pieces: {} as Record<string, string>,
   recognised: (piece: string) => `Recognised as ${piece}`,
   unknownPiece: "A piece that I do not know",
-  beaten: (better: number, of: number) =>
-    of === 0 ? "" : `You play better than ${better} of ${of} reference performances.`,
+  standing: (better: number, equal: number, of: number) =>
+    `You play better than ${better}${equal > 0 ? ` and as well as ${equal}` : ""} of ${of} reference performances.`,
   overTime: "Through the piece",
   overTimeHint: "Tap the waveform to hear that passage.",
   weaker: "weaker",

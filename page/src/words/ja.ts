@@ -55,7 +55,8 @@ export const ja: Words = {
   },
   recognised: (piece) => `「${piece}」と判別しました`,
   unknownPiece: "曲は判別できませんでした",
-  beaten: (better, of) => (of === 0 ? "" : `お手本の演奏${of}件のうち、${better}件を上回りました。`),
+  standing: (better, equal, of) =>
+    `お手本の演奏${of}件のうち、${better}件を上回り${equal > 0 ? `、${equal}件と同程度でし` : "まし"}た。`,
   overTime: "演奏の流れ",
   overTimeHint: "波形を押すと、その部分が聴けます。",
   weaker: "弱い",
