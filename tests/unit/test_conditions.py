@@ -72,6 +72,30 @@ def test_a_phone_really_cuts_the_band(rng: np.random.Generator) -> None:
     assert band_db(recorded, 3000, 4000, sample_rate) > middle - 6
 
 
+@pytest.mark.parametrize(("levelling", "left_db"), [(0.0, 20.0), (0.5, 10.0), (0.8, 4.0)])
+def test_an_automatic_gain_takes_its_share_of_the_differences_in_level(levelling: float, left_db: float) -> None:
+    loud, soft = tone(330.0, seconds=6.0), 0.1 * tone(330.0, seconds=6.0)
+    how = dataclasses.replace(CLEAN, levelling=levelling)
+    recorded = record(np.concatenate([loud, soft]), SAMPLE_RATE, how, np.random.default_rng(0))
+    settled = [recorded[second * SAMPLE_RATE : (second + 1) * SAMPLE_RATE] for second in (4, 10)]
+    first, second = (float(np.sqrt(np.mean(np.square(part)))) for part in settled)
+    assert 20 * np.log10(first / second) == pytest.approx(left_db, abs=0.5)
+
+
+def test_an_automatic_gain_follows_loud_tones_at_once_and_soft_ones_slowly() -> None:
+    soft, loud = 0.1 * tone(330.0, seconds=4.0), tone(330.0, seconds=4.0)
+    how = dataclasses.replace(CLEAN, levelling=0.8)
+
+    def level(sound: Waveform, start_s: float) -> float:
+        start = round(start_s * SAMPLE_RATE)
+        return float(np.sqrt(np.mean(np.square(sound[start : start + SAMPLE_RATE // 10]))))
+
+    rises = record(np.concatenate([soft, loud]), SAMPLE_RATE, how, np.random.default_rng(0))
+    falls = record(np.concatenate([loud, soft]), SAMPLE_RATE, how, np.random.default_rng(0))
+    assert level(rises, 4.2) == pytest.approx(level(rises, 7.0), rel=0.1)
+    assert level(falls, 4.2) < 0.5 * level(falls, 7.0)
+
+
 @pytest.mark.parametrize(("tilt_db", "wanted"), [(-8.0, -4.0), (0.0, 0.0), (8.0, 4.0)])
 def test_a_tilt_lifts_the_treble_against_the_bass(rng: np.random.Generator, tilt_db: float, wanted: float) -> None:
     white = (0.1 * rng.standard_normal(2 * SAMPLE_RATE)).astype(np.float32)

@@ -45,8 +45,9 @@ measured again came out the same but for one by phone.
 so many of the raters' points. Intervals are 95 %, by bootstrap over recordings. *Clean* is FluidR3's grand;
 *tempo-equalised*, the same with all performances of a piece stretched so that as much time lies between the first key
 and the last; *unheard instrument*, a sampled grand that no training rendering used; *phone*, a small room, 180 to
-5,500 Hz, noise and 24 kbit/s Opus. *Length alone* takes the less time between those keys for the better; *length
-misleads* where the better playing takes longer. ρ is Spearman's and τ Kendall's rank correlation within pieces.
+5,500 Hz, noise and 24 kbit/s Opus; *phone that levels*, the same with an automatic gain that takes away 70 % of all
+differences in level. *Length alone* takes the less time between those keys for the better; *length misleads* where the
+better playing takes longer. ρ is Spearman's and τ Kendall's rank correlation within pieces.
 *Ties too*: better, worse or equivalent (raters' means within 0.3), the tie band fitted to other pieces or folds. *Error
 of p*: expected calibration error of `p_better` in ten bins of equally many pairs, fitted likewise; in brackets, what so
 few pairs would give on average if every probability were exactly right.

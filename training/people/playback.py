@@ -58,6 +58,7 @@ SETTINGS = {
     "tempo-equalised": Setting(same_tempo=True),
     "unheard instrument": Setting(instrument=instruments.HELD_OUT[0]),
     "phone": Setting(recorded=conditions.PHONE),
+    "phone that levels": Setting(recorded=conditions.PHONE_THAT_LEVELS),
 }
 
 

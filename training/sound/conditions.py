@@ -3,6 +3,7 @@
 So a poor microphone never costs rating. Every step is level-free: what comes out is scaled to a drawn peak.
 """
 
+import dataclasses
 import io
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ class Conditions:
     low_cut_hz, high_cut_hz : of the microphone
     tilt_db : gain at high_cut_hz against low_cut_hz
     noise_db : noise below the playing; pink mixed with white and mains hum
+    levelling : 0..1, share of the differences in level, in dB, that the recorder's automatic gain takes away
     drive : >= 0, how hard the recorder's limiter squeezes
     codec : "", "mp3", "opus" or "aac"
     bit_rate : bit/s of the codec
@@ -39,6 +41,7 @@ class Conditions:
     high_cut_hz: float = 20_000.0
     tilt_db: float = 0.0
     noise_db: float = 90.0
+    levelling: float = 0.0
     drive: float = 0.0
     codec: str = ""
     bit_rate: int = 64_000
@@ -49,6 +52,12 @@ class Conditions:
 PHONE = Conditions(
     reverb_s=0.4, reverb_share=0.3, low_cut_hz=180.0, high_cut_hz=5500.0, noise_db=35.0, codec="opus", bit_rate=24_000
 )
+# With the automatic gain that phones have: what is soft, the noise of the room too, comes out nearly as loud.
+PHONE_THAT_LEVELS = dataclasses.replace(PHONE, levelling=0.7)
+
+# Of an automatic gain. Loud tones lower it at once, soft ones raise it slowly.
+_LEVEL_STEP_S, _ATTACK_S, _RELEASE_S = 0.005, 0.02, 0.6
+_MOST_GAIN_DB = 25.0
 
 
 def draw(rng: np.random.Generator) -> Conditions:
@@ -88,6 +97,8 @@ def record(waveform: Waveform, sample_rate: int, conditions: Conditions, rng: np
         sound = _in_room(sound, sample_rate, conditions, rng)
     sound = _through_microphone(sound, sample_rate, conditions)
     sound = sound + _noise(sound, sample_rate, conditions.noise_db, rng)
+    if conditions.levelling > 0:
+        sound = _levelled(sound, sample_rate, conditions.levelling)
     if conditions.drive > 0:
         loud = max(float(np.percentile(np.abs(sound), 99.5)), 1e-6)
         sound = np.tanh(sound / loud * conditions.drive) * (loud / conditions.drive)
@@ -116,6 +127,23 @@ def coded(waveform: Waveform, sample_rate: int, codec: str, bit_rate: int) -> Wa
     encoding.write(file, waveform, sample_rate, how)
     file.seek(0)
     return audio.decode(file, sample_rate=sample_rate)
+
+
+def _levelled(sound: Waveform, sample_rate: int, share: float) -> Waveform:
+    """Raise what is softer than the loudest tones (level by a branching smoother: Giannoulis et al., JAES 60, 2012)."""
+    step = round(_LEVEL_STEP_S * sample_rate)
+    power = np.add.reduceat(np.square(sound, dtype=np.float64), np.arange(0, len(sound), step)) / step
+    attack, release = (np.exp(-_LEVEL_STEP_S / seconds) for seconds in (_ATTACK_S, _RELEASE_S))
+    levels = np.empty(len(power))
+    level = power[0]
+    for i, now in enumerate(power):
+        kept = attack if now > level else release
+        level = kept * level + (1 - kept) * now
+        levels[i] = level
+    below_loud_db = 10 * np.log10(np.percentile(levels, 95) / np.maximum(levels, 1e-12))
+    gain_db = np.minimum(share * below_loud_db, _MOST_GAIN_DB)
+    gains = 10 ** (np.interp(np.arange(len(sound)), np.arange(len(power)) * step, gain_db) / 20)
+    return np.asarray(sound * gains, np.float32)
 
 
 def _in_room(sound: Waveform, sample_rate: int, conditions: Conditions, rng: np.random.Generator) -> Waveform:
