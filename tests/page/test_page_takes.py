@@ -60,6 +60,11 @@ def test_a_file_that_is_dropped_is_judged_as_the_service_judges_it(
     expect(page.get_by_role("heading", level=1)).to_have_text("good.mp3")
     expect(page.locator(".rung:not(.own)")).to_have_count(len(answer["comparisons"]))
     expect(page.locator(".rung.own")).to_contain_text(told)
+    equal = sum(one["outcome"] == "equivalent" for one in answer["comparisons"])
+    expect(page.locator(".standing")).to_have_text(
+        f"You play better than {answer['rank']['better_than']}{f' and as well as {equal}' if equal else ''} "
+        f"of {answer['rank']['of']} reference performances."
+    )
     expect(page.locator(".finding")).to_have_count(sum(one["extent"] != "none" for one in answer["diagnosis"]))
     expect(page.get_by_role("status")).to_have_text(f"Judged: {told} of 100.")
     page.wait_for_selector(".waveform-frame canvas")

@@ -25,6 +25,11 @@ def band_db(sound: Waveform, low_hz: float, high_hz: float, sample_rate: int = S
     return float(10 * np.log10(power[(hz >= low_hz) & (hz < high_hz)].mean()))
 
 
+def level(sound: Waveform, from_s: float, to_s: float) -> float:
+    """Root mean square between two moments."""
+    return float(np.sqrt(np.mean(sound[round(from_s * SAMPLE_RATE) : round(to_s * SAMPLE_RATE)] ** 2)))
+
+
 @pytest.mark.parametrize("seed", range(24))
 def test_whatever_is_drawn_keeps_the_length_and_the_range(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -77,23 +82,22 @@ def test_an_automatic_gain_takes_its_share_of_the_differences_in_level(levelling
     loud, soft = tone(330.0, seconds=6.0), 0.1 * tone(330.0, seconds=6.0)
     how = dataclasses.replace(CLEAN, levelling=levelling)
     recorded = record(np.concatenate([loud, soft]), SAMPLE_RATE, how, np.random.default_rng(0))
-    settled = [recorded[second * SAMPLE_RATE : (second + 1) * SAMPLE_RATE] for second in (4, 10)]
-    first, second = (float(np.sqrt(np.mean(np.square(part)))) for part in settled)
-    assert 20 * np.log10(first / second) == pytest.approx(left_db, abs=0.5)
+    left = level(recorded, 4.0, 5.0) / level(recorded, 10.0, 11.0)
+    assert 20 * np.log10(left) == pytest.approx(left_db, abs=0.5)
 
 
 def test_an_automatic_gain_follows_loud_tones_at_once_and_soft_ones_slowly() -> None:
     soft, loud = 0.1 * tone(330.0, seconds=4.0), tone(330.0, seconds=4.0)
     how = dataclasses.replace(CLEAN, levelling=0.8)
-
-    def level(sound: Waveform, start_s: float) -> float:
-        start = round(start_s * SAMPLE_RATE)
-        return float(np.sqrt(np.mean(np.square(sound[start : start + SAMPLE_RATE // 10]))))
-
     rises = record(np.concatenate([soft, loud]), SAMPLE_RATE, how, np.random.default_rng(0))
     falls = record(np.concatenate([loud, soft]), SAMPLE_RATE, how, np.random.default_rng(0))
-    assert level(rises, 4.2) == pytest.approx(level(rises, 7.0), rel=0.1)
-    assert level(falls, 4.2) < 0.5 * level(falls, 7.0)
+    assert level(rises, 4.2, 4.3) == pytest.approx(level(rises, 7.0, 7.1), rel=0.1)
+    assert level(falls, 4.2, 4.3) < 0.5 * level(falls, 7.0, 7.1)
+
+
+def test_silence_under_an_automatic_gain_stays_silence() -> None:
+    how = dataclasses.replace(CLEAN, levelling=0.8)
+    assert not record(np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE, how, np.random.default_rng(0)).any()
 
 
 @pytest.mark.parametrize(("tilt_db", "wanted"), [(-8.0, -4.0), (0.0, 0.0), (8.0, 4.0)])

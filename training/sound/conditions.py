@@ -140,7 +140,8 @@ def _levelled(sound: Waveform, sample_rate: int, share: float) -> Waveform:
         kept = attack if now > level else release
         level = kept * level + (1 - kept) * now
         levels[i] = level
-    below_loud_db = 10 * np.log10(np.percentile(levels, 95) / np.maximum(levels, 1e-12))
+    levels = np.maximum(levels, 1e-12)
+    below_loud_db = 10 * np.log10(np.percentile(levels, 95) / levels)
     gain_db = np.minimum(share * below_loud_db, _MOST_GAIN_DB)
     gains = 10 ** (np.interp(np.arange(len(sound)), np.arange(len(power)) * step, gain_db) / 20)
     return np.asarray(sound * gains, np.float32)
