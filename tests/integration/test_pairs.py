@@ -38,6 +38,8 @@ class Conversation:
     def run(self, kill_at: int | None = None, kill_after_s: float = 0.0) -> int:
         """Answer until it ends, or is killed that long after an answer; how many questions there were."""
         assert self.process.stdin is not None and self.process.stdout is not None
+        # Unbuffered: closing the file would tell again what a killed process left unread.
+        answers = self.process.stdin.fileno()
         asked = 0
         with self.process:
             for line in self.process.stdout:
@@ -47,7 +49,7 @@ class Conversation:
                     if asked == kill_at:
                         Timer(kill_after_s, self.process.kill).start()
                     with contextlib.suppress(BrokenPipeError):
-                        print(self.judge(words[1], words[3]), file=self.process.stdin, flush=True)
+                        os.write(answers, f"{self.judge(words[1], words[3])}\n".encode())
                 if words[:1] == ["saved"] and len(words) == 4:
                     self.saved |= answers_of([Pair(words[1], words[2], int(words[3]))])
         return asked
