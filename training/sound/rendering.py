@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import sys
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,13 @@ with contextlib.redirect_stdout(sys.stderr):  # under CI it prints where it lies
     import fluidsynth
 
 _TAIL_S = 1.5  # the last notes ring on
-# FluidSynth renders blocks of so many samples, and keeps what of a block was not asked for.
-_BLOCK = 64
 
 
 class Renderer:
     """FluidSynth with the sound fonts that it was asked for so far; not for sharing between threads.
+
+    Every performance is played by a new synthesizer, for one that has played is never again as it was: its dither goes
+    on, and a voice begins as loud as it ended. The first one of a sound font is kept, and with it the samples.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ class Renderer:
 
     def __init__(self, sample_rate: int = 44_100) -> None:
         self.sample_rate = sample_rate
-        self._synths: dict[str, fluidsynth.Synth] = {}
+        self._kept: dict[Path, fluidsynth.Synth] = {}
 
     def render(
         self,
@@ -51,39 +53,37 @@ class Renderer:
         Returns
         -------
         (n,) float32 mono, peak 0.7
+
+        Raises
+        ------
+        FileNotFoundError
+            If FluidSynth cannot load the instrument's sound font.
         """
-        synth = self._synth(instrument)
-        synth.system_reset()
-        synth.program_change(0, instrument.program)
-        synth.pitch_bend(0, round(tuning_cents / 200 * 8192))
-        _tune(synth, np.zeros(_N_KEYS) if key_cents is None else key_cents)
-        parts: list[np.ndarray] = []
-        position = 0
-        for sample, message in _schedule(performance, self.sample_rate):
-            if sample > position:
-                parts.append(synth.get_samples(sample - position))
-                position = sample
-            _play(synth, message)
-        n_tail = round(_TAIL_S * self.sample_rate)
-        # To a block's end: the next performance must not begin with the rest of this one, nor later by it.
-        parts.append(synth.get_samples(n_tail + -(position + n_tail) % _BLOCK))
-        stereo = np.concatenate(parts).reshape(-1, 2)
+        if instrument.soundfont not in self._kept:
+            self._kept[instrument.soundfont] = _synth(instrument.soundfont, self.sample_rate)
+        synth = _synth(instrument.soundfont, self.sample_rate)
+        try:
+            synth.program_change(0, instrument.program)
+            synth.pitch_bend(0, round(tuning_cents / 200 * 8192))
+            _tune(synth, np.zeros(_N_KEYS) if key_cents is None else key_cents)
+            stereo = _samples(synth, _schedule(performance, self.sample_rate), round(_TAIL_S * self.sample_rate))
+        finally:
+            synth.delete()
         mono = stereo.mean(axis=1, dtype=np.float32)
         return np.asarray(mono * np.float32(0.7 / max(1.0, float(np.abs(mono).max()))), np.float32)
 
-    def _synth(self, instrument: Instrument) -> fluidsynth.Synth:
-        key = str(instrument.soundfont)
-        if key not in self._synths:
-            synth = fluidsynth.Synth(gain=0.4, samplerate=self.sample_rate, channels=16)
-            synth.setting("synth.reverb.active", 0)
-            synth.setting("synth.chorus.active", 0)
-            synth.setting("synth.polyphony", 192)
-            font = synth.sfload(key)
-            if font == -1:
-                raise FileNotFoundError(f"FluidSynth cannot load the sound font {key}")
-            synth.sfont_select(0, font)
-            self._synths[key] = synth
-        return self._synths[key]
+
+def _synth(soundfont: Path, sample_rate: int) -> fluidsynth.Synth:
+    synth = fluidsynth.Synth(gain=0.4, samplerate=sample_rate, channels=16)
+    synth.setting("synth.reverb.active", 0)
+    synth.setting("synth.chorus.active", 0)
+    synth.setting("synth.polyphony", 192)
+    font = synth.sfload(str(soundfont))
+    if font == -1:
+        synth.delete()
+        raise FileNotFoundError(f"FluidSynth cannot load the sound font {soundfont}")
+    synth.sfont_select(0, font)
+    return synth
 
 
 _N_KEYS = 128
@@ -94,6 +94,20 @@ def _tune(synth: fluidsynth.Synth, key_cents: npt.NDArray[np.float64]) -> None:
     pitches = (ctypes.c_double * _N_KEYS)(*(100 * np.arange(_N_KEYS) + key_cents))
     fluidsynth.fluid_synth_activate_key_tuning(synth.synth, 0, 0, b"keys", pitches, 0)
     fluidsynth.fluid_synth_activate_tuning(synth.synth, 0, 0, 0, 0)
+
+
+def _samples(
+    synth: fluidsynth.Synth, schedule: list[tuple[int, tuple[int, int, int]]], n_tail: int
+) -> npt.NDArray[np.int16]:
+    """(n, 2) what the synthesizer plays of a schedule, and so many samples more."""
+    parts: list[npt.NDArray[np.int16]] = []
+    position = 0
+    for sample, message in schedule:
+        if sample > position:
+            parts.append(synth.get_samples(sample - position))
+            position = sample
+        _play(synth, message)
+    return np.concatenate([*parts, synth.get_samples(n_tail)]).reshape(-1, 2)
 
 
 def _schedule(performance: Performance, sample_rate: int) -> list[tuple[int, tuple[int, int, int]]]:
