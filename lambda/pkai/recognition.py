@@ -33,7 +33,12 @@ _LEAST_CHANCE = 0.2
 # of our pieces, by which it was chosen, 86 had more, and of 140 of other music none.
 _EVEN_WEIGHT = 1.16
 _WEIGHT_SPREAD = 0.06
-_NEVER = np.float32(-1e3)
+# More than any path gathers: recordings of 20 minutes have 4,000 steps.
+_NEVER = np.float32(-1e6)
+# How many steps back in a reference a path looks.
+_NOTHING = 2
+# Similarities computed at once, 0.25 MB: calling for so many is no matter, and they stay in the cache.
+_SIMILARITIES_PER_PRODUCT = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,41 +92,42 @@ def evidence(heard: Chroma, references: Sequence[Chroma]) -> npt.NDArray[np.floa
     (H, n_references) >= 0
     """
     lengths = np.array([len(steps) for steps in references])
-    longest = int(lengths.max())
-    stacked = np.zeros((len(references), longest, chroma.N_CLASSES), np.float32)
-    for row, steps in zip(stacked, references, strict=True):
-        row[: len(steps)] = _shape(steps)
-    beyond = np.arange(longest)[None, :] >= lengths[:, None]
-    shapes = np.stack([_shape(steps) for steps in heard])
-    best = _best_local(shapes, stacked, np.where(beyond, _NEVER, np.float32(-_ALIKE)))
-    found: npt.NDArray[np.float64] = best / np.log(np.maximum(heard.shape[1] * lengths, 2))
+    stops = np.cumsum(lengths + _NOTHING)
+    line = np.zeros((int(stops[-1]), chroma.N_CLASSES), np.float32)
+    offsets = np.full(len(line), _NEVER)
+    for start, stop, steps in zip(stops - lengths, stops, references, strict=True):
+        line[start:stop] = _shape(steps)
+        offsets[start:stop] = -_ALIKE
+    best = _best_local(np.stack([_shape(steps) for steps in heard]), line, offsets)
+    of_each = np.maximum.reduceat(best, stops - lengths, axis=1).astype(np.float64)
+    found: npt.NDArray[np.float64] = of_each / np.log(np.maximum(heard.shape[1] * lengths, 2))
     return found
 
 
-def _best_local(heard: Chroma, stacked: Chroma, offsets: Chroma) -> npt.NDArray[np.float64]:
-    """Highest sum over any path: (H, S, 12), (R, M, 12), (R, M) -> (H, R).
+def _best_local(heard: Chroma, line: Chroma, offsets: Chroma) -> Chroma:
+    """Highest sum over any path that ends at each step of the references: (H, S, 12), (L, 12), (L,) -> (H, L).
 
-    One step of the recordings after the other, all references at once. The two steps before are kept, each with two
-    columns of nothing in front, where a path may begin.
+    All references lie in one line, each after _NOTHING: steps where no path goes on, and one may begin. One step of the
+    recordings after the other; the two steps before are kept.
     """
-    n_heard, (n_references, longest, _) = len(heard), stacked.shape
-    flat = np.ascontiguousarray(stacked.reshape(-1, chroma.N_CLASSES).T)
-    one, two, now = (np.zeros((n_heard, n_references, longest + 2), np.float32) for _ in range(3))
-    one_alike, best = np.full((n_heard, n_references, longest), _NEVER), np.zeros_like(now[..., 2:])
-    ahead = np.empty_like(best)
-    for step in heard.transpose(1, 0, 2):
-        alike = (step @ flat).reshape(best.shape)
-        alike += offsets
-        np.add(two[..., 1:-1], one_alike, out=ahead)  # half as fast as the reference
-        np.maximum(ahead, one[..., 1:-1], out=ahead)  # as fast
-        np.maximum(ahead, one[..., :-2], out=ahead)  # twice
-        np.maximum(ahead, one[..., 2:] - np.float32(_PAUSE), out=ahead)
-        ahead += alike
-        np.maximum(ahead, 0, out=now[..., 2:])
-        np.maximum(best, now[..., 2:], out=best)
-        one, two, now, one_alike = now, one, two, alike
-    highest: npt.NDArray[np.float64] = best.max(axis=-1).astype(np.float64)
-    return highest
+    flat, steps = np.ascontiguousarray(line.T), np.ascontiguousarray(heard.transpose(1, 0, 2))
+    one, two, now, best = (np.zeros(len(heard) * len(line), np.float32) for _ in range(4))
+    one_alike = np.full_like(now, _NEVER)
+    ahead, waited = (np.empty(len(now) - _NOTHING, np.float32) for _ in range(2))
+    at_once = max(1, _SIMILARITIES_PER_PRODUCT // len(now))
+    for first in range(0, len(steps), at_once):
+        some = steps[first : first + at_once]
+        for alike in (some.reshape(-1, chroma.N_CLASSES) @ flat + offsets).reshape(len(some), -1):
+            np.add(two[1:-1], one_alike[2:], out=ahead)  # half as fast as the reference
+            np.maximum(ahead, one[1:-1], out=ahead)  # as fast
+            np.maximum(ahead, one[:-2], out=ahead)  # twice
+            np.subtract(one[2:], np.float32(_PAUSE), out=waited)
+            np.maximum(ahead, waited, out=ahead)
+            ahead += alike[2:]
+            np.maximum(ahead, 0, out=now[2:])
+            np.maximum(best, now, out=best)
+            one, two, now, one_alike = now, one, two, alike
+    return best.reshape(len(heard), -1)
 
 
 def _shape(steps: Chroma) -> Chroma:
