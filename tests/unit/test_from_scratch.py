@@ -91,3 +91,12 @@ def test_a_batch_is_of_the_training_side_with_severities_that_fall_with_the_rati
 def test_pieces_with_one_recording_alone_teach_nothing(rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match="none of the 2 recordings to train on has another of its piece"):
         from_scratch._batch(TINY, recordings(rng), PEOPLE, np.array([0, 6]), rng)
+
+
+def test_scores_are_of_32_bits_whatever_it_trains_in(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 16 bits near scores would be equal."""
+    monkeypatch.setattr(from_scratch, "native_precision", lambda: "bf16-mixed")
+    learner = FromScratch(run=TINY, n_steps=1, recordings=recordings(rng))
+    scores = learner.learn(PEOPLE, np.arange(10), np.array([10, 11]), seed=0).scores
+    assert len(set(scores.tolist())) == len(scores)
+    assert (scores != torch.from_numpy(scores).bfloat16().double().numpy()).any()

@@ -1,5 +1,7 @@
 """Agreement with people: only pairs of one piece count, ties count half, and the interval is of recordings."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -92,6 +94,17 @@ def test_spearman_is_averaged_over_pieces_of_three_or_more() -> None:
     truth = np.array([1.0, 2.0, 3.0, 1.0, 3.0, 2.0, 2.0, 1.0])
     pieces = np.array(["a"] * 3 + ["b"] * 3 + ["two"] * 2)
     assert mean_spearman(scores, truth, pieces) == pytest.approx((1.0 + 0.5) / 2)
+
+
+@pytest.mark.parametrize("correlation", [mean_spearman, mean_kendall])
+def test_equal_scores_correlate_with_nothing_and_equal_performances_do_not_count(
+    correlation: Callable[..., float],
+) -> None:
+    scores = np.array([1.0, 2.0, 3.0, 1.0, 1.0, 1.0, 1.0, 2.0, 3.0])
+    truth = np.array([1.0, 2.0, 3.0, 1.0, 3.0, 2.0, 4.0, 4.0, 4.0])
+    pieces = np.repeat(["a", "equal scores", "equal performances"], 3)
+    assert correlation(scores, truth, pieces) == pytest.approx((1.0 + 0.0) / 2)
+    assert np.isnan(correlation(scores[6:], truth[6:], pieces[6:]))
 
 
 def test_kendall_is_twice_the_accuracy_less_one_within_each_piece() -> None:
