@@ -18,6 +18,7 @@ STEPS = {
     "fine-tune": ("training.commands.fine_tune", "go on training a model on one's own labelled recordings"),
     "fit": ("training.commands.fit", "train a network on the skill ladder"),
     "ladder": ("training.commands.ladder", "build and render the skill ladder"),
+    "lay-out": ("training.commands.lay_out", "write a model's graphs anew, its weights unchanged"),
     "make-model": ("training.commands.make_model", "go the whole way from raw data to a model folder"),
     "pairs": ("training.commands.pairs", "list, label, divide and judge pairs of recordings"),
     "precision": ("training.commands.precision", "see whether float16 or int8 would be worth it"),

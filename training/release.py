@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from pkai import artifact
+from pkai.artifact import Manifest
 from pkai.calibration import Calibration
 from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
@@ -125,13 +126,40 @@ def teach_flaws(
     mean, size = weights.read(folder)
     for index, network in enumerate(mean.networks):
         teach(cast(Ranker, network), ladder_folder, out / f"network-{index}", how, old.features, old.segments)
-    origin = {"name": old.name, "version": old.version, "sha256": old.sha256}
-    training = manifest["training"] | {"flaws_taught": {"from": origin, "how": dataclasses.asdict(how)}}
+    training = manifest["training"] | {"flaws_taught": {"from": _origin(old), "how": dataclasses.asdict(how)}}
     write = _writer(mean, size, name, version, old.features, old.segments, training)
     with tempfile.TemporaryDirectory() as scratch:
         diagnosis, recovered = _diagnosis(_unscaled(write, Path(scratch), name, old.calibration), ladder_folder)
     write(folder, old.calibration, diagnosis, manifest["metrics"] | {"diagnosis": recovered})
     return recovered
+
+
+def lay_out(model_root: Path, name: str, *, version: str) -> None:
+    """Write the graphs of a model folder anew from its own weights, laid out as `training.model.layout` does now.
+
+    Answers stay the same but for rounding, and so does all that was found out about them. References know the graph
+    that scored them, and have to be scored anew.
+
+    Parameters
+    ----------
+    model_root : usually `model/`
+    name : of the model in it
+    version : of the new graphs
+
+    Raises
+    ------
+    ModelError
+        If the model is damaged or came without weights.
+    ValueError
+        If the graph does not answer as the weights do.
+    """
+    folder = model_root / name
+    old = artifact.load(folder).manifest
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    mean, size = weights.read(folder)
+    training = manifest["training"] | {"laid_out_anew": _origin(old)}
+    write = _writer(mean, size, name, version, old.features, old.segments, training)
+    write(folder, old.calibration, dict(zip(old.families, old.diagnosis, strict=True)), manifest["metrics"])
 
 
 def as_plain(agreement: Agreement) -> dict[str, Any]:
@@ -140,6 +168,10 @@ def as_plain(agreement: Agreement) -> dict[str, Any]:
         json.dumps(dataclasses.asdict(agreement)), parse_float=lambda text: round(float(text), 4)
     )
     return plain
+
+
+def _origin(manifest: Manifest) -> dict[str, str]:
+    return {"name": manifest.name, "version": manifest.version, "sha256": manifest.sha256}
 
 
 def _writer(

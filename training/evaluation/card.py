@@ -34,7 +34,8 @@ four more seeds make two more such models, and all three are told as *2 checkpoi
 is shipped was decided by the pairs of the ladder's unseen pieces, not by people's ratings. The layers that tell flaws
 were taught anew afterwards, from flaws planted a few families at a time and labelled by what can be heard (`pkai-train
 teach-flaws`), which changes no score: PDR 0.3.2 scores as 0.3.0 and 0.3.1 do, and APR 0.4.1 as 0.4.0, to the last bit,
-so what was measured of the one holds for the other. Scores were taught by the ladder's earlier labels, which counted
+so what was measured of the one holds for the other; and PDR 0.3.3 and APR 0.4.2 are those in another layout of the
+same weights (`pkai-train lay-out`), whose scores differ by rounding alone. Scores were taught by the ladder's earlier labels, which counted
 what cannot be heard as well. That these layers go half the way from what they were to what they learnt was settled
 when the places that `pkai-train worsened` finds had been seen, mostly of other passages. Rows of APR 0.3.0
 are of one network, a lucky seed. What is no playing before the first tone and after the last is left out since APR

@@ -2,10 +2,8 @@
 
 import dataclasses
 import hashlib
-import itertools
 import json
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +12,6 @@ import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pkai import artifact
 from pkai.calibration import Calibration
@@ -22,6 +19,7 @@ from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 from training.durable import replace_bytes
+from training.model.layout import for_runtime
 from training.networks.ranker import Ranker
 
 OPSET = 20
@@ -63,7 +61,7 @@ def to_onnx(network: nn.Module, features: FeatureConfig, cut: SegmentConfig) -> 
     """
     example = example_of(features, cut)
     program = torch.onnx.export(
-        fused(network),
+        for_runtime(network),
         (example,),
         input_names=[artifact.INPUT_NAME],
         output_names=list(artifact.OUTPUT_NAMES),
@@ -84,19 +82,6 @@ def to_onnx(network: nn.Module, features: FeatureConfig, cut: SegmentConfig) -> 
 def example_of(features: FeatureConfig, cut: SegmentConfig) -> Tensor:
     """Snippets to trace a network with: (K, S, M)."""
     return torch.randn(3, cut.snippet_frames(features), features.n_features)
-
-
-def fused(network: nn.Module) -> nn.Module:
-    """A copy, in evaluation mode, whose convolutions do the work of the batch norms behind them.
-
-    The exporter would do that too, but every graph of a network shall hold the same weights.
-    """
-    copy = deepcopy(network).eval()
-    for block in [module for module in copy.modules() if isinstance(module, nn.Sequential)]:
-        for index, (one, other) in enumerate(itertools.pairwise(block)):
-            if isinstance(one, nn.Conv1d | nn.Conv2d) and isinstance(other, nn.BatchNorm1d | nn.BatchNorm2d):
-                block[index], block[index + 1] = fuse_conv_bn_eval(one, other), nn.Identity()
-    return copy
 
 
 def without_origins(model: onnx.ModelProto) -> onnx.ModelProto:

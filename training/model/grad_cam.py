@@ -30,7 +30,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from pkai import artifact
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
-from training.model.export import OPSET, TOLERANCE, MeanOfNetworks, example_of, fused, without_origins
+from training.model.export import OPSET, TOLERANCE, MeanOfNetworks, example_of, without_origins
+from training.model.layout import for_runtime
 from training.networks.ranker import Ranker
 
 # Tensors smaller than this are kept in the graph itself.
@@ -80,7 +81,7 @@ def to_onnx(mean: MeanOfNetworks, graph: bytes, features: FeatureConfig, cut: Se
         If the graph does not answer as torch does, within TOLERANCE of the greatest saliency.
     """
     example = example_of(features, cut)
-    explained = mean_saliency(cast(MeanOfNetworks, fused(mean)))
+    explained = mean_saliency(cast(MeanOfNetworks, for_runtime(mean)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, of tracing what it calls internal
         traced = make_fx(
