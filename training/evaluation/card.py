@@ -24,23 +24,23 @@ simulated conditions. Pieces are split by a hash of their name; 15 % are never t
 
 **Calibrated and measured on** 55 performances of 5 easy pieces, transcribed to MIDI, that 4 instructors and up to 6
 peers rated (Jiang, ISMIR 2023, Zenodo 8392772), rendered by FluidSynth. No network trained on any of them. Two of the
-pieces, Lavender's Blue and She Wore a Yellow Ribbon, were looked at closely while the ladder was designed; by them was
-chosen how much tempo weighs in the ranking, that versions are compared at the same place, how much weak moments count
-in the score of a recording (the real recordings of `pkai-train worsened` had a say in that), and that what tells flaws
-teaches the rest nothing. The accuracy of some of those settings over all five pieces was seen on the way, and that of
-means of networks, before it was settled that APR is the mean of two. So the figures below are somewhat hopeful; pieces
-that nobody looked at will tell. APR's two networks are the first two seeds, as was settled before they were trained;
-four more seeds make two more such models, and all three are told as *2 checkpoints as one*. Which of PDR's three seeds
-is shipped was decided by the pairs of the ladder's unseen pieces, not by people's ratings. The layers that tell flaws
-were taught anew afterwards, from flaws planted a few families at a time and labelled by what can be heard (`pkai-train
-teach-flaws`), which changes no score: PDR 0.3.2 scores as 0.3.0 and 0.3.1 do, and APR 0.4.1 as 0.4.0, to the last bit,
-so what was measured of the one holds for the other; and PDR 0.3.3 and APR 0.4.2 are those in another layout of the
-same weights (`pkai-train lay-out`), whose scores differ by rounding alone. Scores were taught by the ladder's earlier labels, which counted
-what cannot be heard as well. That these layers go half the way from what they were to what they learnt was settled
-when the places that `pkai-train worsened` finds had been seen, mostly of other passages. Rows of APR 0.3.0
-are of one network, a lucky seed. What is no playing before the first tone and after the last is left out since APR
-0.4.1 was made (`lambda/pkai/playing.py`), and figures that name 0.4.0 or 0.3.1 were measured before; pairs that were
-measured again came out the same but for one by phone.
+pieces, Lavender's Blue and She Wore a Yellow Ribbon, were looked at closely while the ladder was designed; by them
+was chosen how much tempo weighs in the ranking, that versions are compared at the same place, how much weak moments
+count in the score of a recording (the real recordings of `pkai-train worsened` had a say in that), and that what
+tells flaws teaches the rest nothing. The accuracy of some of those settings over all five pieces was seen on the way,
+and that of means of networks, before it was settled that APR is the mean of two. So the figures below are somewhat
+hopeful; pieces that nobody looked at will tell. APR's two networks are the first two seeds, as was settled before
+they were trained; four more seeds make two more such models, and all three are told as *2 checkpoints as one*. Which
+of PDR's three seeds is shipped was decided by the pairs of the ladder's unseen pieces, not by people's ratings. The
+layers that tell flaws were taught anew afterwards, from flaws planted a few families at a time and labelled by what
+can be heard (`pkai-train teach-flaws`), which changes no score: PDR 0.3.2 scores as 0.3.0 and 0.3.1 do, and APR 0.4.1
+as 0.4.0, to the last bit, so what was measured of the one holds for the other; and PDR 0.3.3 and APR 0.4.2 are those
+in another layout of the same weights (`pkai-train lay-out`), whose scores differ by rounding alone. Scores were
+taught by the ladder's earlier labels, which counted what cannot be heard as well. That these layers go half the way
+from what they were to what they learnt was settled when the places that `pkai-train worsened` finds had been seen,
+mostly of other passages. Rows of APR 0.3.0 are of one network, a lucky seed. What is no playing before the first tone
+and after the last is left out since APR 0.4.1 was made (`lambda/pkai/playing.py`), and figures that name 0.4.0 or
+0.3.1 were measured before; pairs that were measured again came out the same but for one by phone.
 
 **Pairs** are within a piece; truth is the sign of the difference of the mean ratings; *≥ 0.5* are those that differ by
 so many of the raters' points. Intervals are 95 %, by bootstrap over recordings. *Clean* is FluidR3's grand;
