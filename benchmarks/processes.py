@@ -5,10 +5,12 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, cast
 
@@ -61,6 +63,7 @@ def run_python(*arguments: str, environment: Mapping[str, str] | None = None) ->
     arguments : of the interpreter
     environment : added to this process's own
 
+    Bytecode is kept from one process to the next, whatever this machine's setting: the image brings its own along.
     Linux counts what the calling process holds into the peak of the new one, so the caller should hold little.
 
     Raises
@@ -69,7 +72,8 @@ def run_python(*arguments: str, environment: Mapping[str, str] | None = None) ->
         If the process fails; what it said about it is on stderr.
     """
     paths = os.pathsep.join([str(ROOT / "lambda"), str(ROOT)])
-    environment = {**os.environ, **(environment or {}), "PYTHONPATH": paths}
+    bytecode = {"PYTHONPYCACHEPREFIX": _bytecode().name, "PYTHONDONTWRITEBYTECODE": ""}
+    environment = {**os.environ, **bytecode, **(environment or {}), "PYTHONPATH": paths}
     start = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
@@ -83,6 +87,12 @@ def run_python(*arguments: str, environment: Mapping[str, str] | None = None) ->
     if process.returncode != 0:
         raise RuntimeError(f"python {' '.join(arguments)} ended with exit code {process.returncode}")
     return Run(answer=answer, answer_s=answer_s, peak_mb=usage.ru_maxrss * 1024 / 1e6)
+
+
+@lru_cache(maxsize=1)
+def _bytecode() -> tempfile.TemporaryDirectory[str]:
+    """A folder that is removed when this process ends."""
+    return tempfile.TemporaryDirectory(prefix="pkai-bytecode-")
 
 
 @contextmanager
