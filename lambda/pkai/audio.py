@@ -192,7 +192,8 @@ def _resampled(
         found = (frame.format.name, frame.layout, frame.sample_rate)
         if layout != found:  # joined files change midway
             yield from _resample(resampler, gathered, last=True)
-            resampler, gathered = av.AudioResampler(format="flt", layout="mono", rate=sample_rate), av.AudioFifo()
+            # Planar, as it computes inside: of packed samples, even of one channel, it makes a copy each way.
+            resampler, gathered = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate), av.AudioFifo()
             layout = found
             enough, tick_s = _RESAMPLED_AT_ONCE_S * frame.sample_rate, float(frame.time_base or 0)
         gathered.write(frame)
@@ -219,7 +220,7 @@ def _mixed(frame: av.AudioFrame) -> av.AudioFrame:
     """Stereo as most codecs give it, mixed down as the resampler would, which takes three times as long for it."""
     if frame.format.name != "fltp" or frame.layout.name != "stereo":
         return frame  # the resampler mixes whatever there is
-    mixed = av.AudioFrame("flt", "mono", frame.samples)
+    mixed = av.AudioFrame("fltp", "mono", frame.samples)
     mixed.sample_rate = frame.sample_rate
     mono = _plane(mixed, 0)
     np.add(_plane(frame, 0), _plane(frame, 1), out=mono)
