@@ -86,15 +86,12 @@ def test_wide_convolutions_have_two_dimensions_with_time_last(kind: str) -> None
     assert strides == [(2, 2), (2, 2), (2, 1), (2, 2), (2, 1)]  # frequency, time
 
 
-def model_folder(root: Path) -> Path:
+def model_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model as an earlier version laid it out, with calibration and figures."""
     mean = MeanOfNetworks([network(SIZES["small"])], [0.25], [0.5])
-    program = torch.onnx.export(
-        mean.eval(), (export.example_of(FEATURES, CUT),), input_names=["snippets"],
-        output_names=["score", "attention", "flaws"], dynamic_shapes=({0: torch.export.Dim("K", min=1, max=4096)},),
-        opset_version=export.OPSET, dynamo=True, verbose=False,
-    )  # fmt: skip
-    assert program is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "for_runtime", nn.Module.eval)
+        graph = export.to_onnx(mean, FEATURES, CUT)
     calibration = Calibration(
         score_knots=(-2.0, 2.0), rating_knots=(0.0, 100.0), level_ratings=(20.0, 40.0, 60.0, 80.0), scale=0.5,
         tie_band=0.1, sigma_rating=6.0,
@@ -106,15 +103,17 @@ def model_folder(root: Path) -> Path:
         for row, family in enumerate(FAMILIES)
     }
     export.write(
-        root / "pdr", program.model_proto.SerializeToString(), weights.pack(mean, SIZES["small"]), name="pdr",
+        root / "pdr", graph, weights.pack(mean, SIZES["small"]), name="pdr",
         version="1", features=FEATURES, cut=CUT, calibration=calibration, diagnosis=scales, metrics={"figure": 0.5},
         training={"seeds": [0]},
     )  # fmt: skip
     return root / "pdr"
 
 
-def test_a_model_is_laid_out_anew_with_all_that_was_found_out_about_it(tmp_path: Path) -> None:
-    folder = model_folder(tmp_path)
+def test_a_model_is_laid_out_anew_with_all_that_was_found_out_about_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model_folder(tmp_path, monkeypatch)
     before, kept = artifact.load(folder).manifest, (folder / "weights.npz").read_bytes()
     assert main(["lay-out", "--name", "pdr", "--version", "2", "--model-dir", str(tmp_path)]) == 0
     after = artifact.load(folder).manifest
@@ -132,8 +131,10 @@ def test_a_model_is_laid_out_anew_with_all_that_was_found_out_about_it(tmp_path:
     assert (folder / artifact.EXPLANATION_FILE).is_file()
 
 
-def test_a_model_that_came_without_weights_is_left_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    folder = model_folder(tmp_path)
+def test_a_model_that_came_without_weights_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = model_folder(tmp_path, monkeypatch)
     (folder / "weights.npz").unlink()
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert main(["lay-out", "--name", "pdr", "--version", "2", "--model-dir", str(tmp_path)]) == 1

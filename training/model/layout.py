@@ -1,8 +1,8 @@
 """How a network is laid out in its graphs, so that onnxruntime computes the same in three quarters of the time.
 
-Convolutions do the work of the batch norms behind them. All of them have two dimensions: onnxruntime computes those
-directly, in blocks of channels, and others by copying what each place hears for a matrix product. Time comes last, for
-it is the longer side: along three bands of frequency most of a vector would be idle.
+Convolutions do the work of the batch norms behind them. Those that hear more than one step all have two dimensions:
+onnxruntime computes these directly, in blocks of channels, and others by copying what each place hears for a matrix
+product. Time comes last, for it is the longer side: along three bands of frequency most of a vector would be idle.
 
 References
 ----------
@@ -10,6 +10,7 @@ Georganas et al., Anatomy of High-Performance Deep Learning Convolutions on SIMD
 """
 
 import itertools
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any, cast
 
@@ -30,11 +31,17 @@ def for_runtime(network: nn.Module) -> nn.Module:
     _fuse_norms(copy)
     for ranker in [module for module in copy.modules() if isinstance(module, SmallRanker)]:
         ranker.register_module("trunk", _TimeLast(ranker.trunk))
-        for parent in list(ranker.modules()):
-            for name, layers in list(parent.named_children()):
-                if isinstance(layers, nn.Sequential) and isinstance(layers[0], nn.Conv1d):
-                    parent.register_module(name, _InTwoDimensions(layers))
+    for parent, name, layers in list(_over_time(copy)):
+        parent.register_module(name, _InTwoDimensions(layers))
     return copy
+
+
+def _over_time(network: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Sequential]]:
+    """Layers over time alone, with the module that they are of and their name there."""
+    for parent in network.modules():
+        for name, layers in parent.named_children():
+            if isinstance(layers, nn.Sequential) and isinstance(layers[0], nn.Conv1d):
+                yield parent, name, layers
 
 
 def _fuse_norms(network: nn.Module) -> None:
