@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 import made_assessment
 import recording_files
-from pkai import features, plot, segments
+from pkai import features, plot, plot_judgement, plot_sound, segments
 from pkai.artifact import Manifest
 from pkai.calibration import Calibration
 from pkai.errors import RequestError
@@ -76,7 +76,7 @@ def test_notes_begin_where_the_ticks_under_the_spectrogram_say(model_root: Path,
         samples[start : start + len(t)] += tone.astype(np.float32)
     judge = Judge.load(model_root, "pdr", n_threads=1)
     hearing = judge.hear(recording_files.write(tmp_path / "notes.wav", samples))
-    found_s = hearing.recording.played_from_s + plot.onsets(hearing, judge.manifest) / hearing.frames_per_s
+    found_s = hearing.recording.played_from_s + plot_sound.onsets(hearing, judge.manifest) / hearing.frames_per_s
     assert len(found_s) <= len(at_s) + 1
     for start_s in at_s[1:]:
         assert np.abs(found_s - start_s).min() < 0.06
@@ -166,7 +166,7 @@ def test_labels_of_the_ladder_keep_their_order_and_never_touch() -> None:
     many = tuple(made_assessment.comparison(f"r{i}", 50 + i / 10) for i in range(30))
     figure = Figure()
     axes = figure.add_subplot()
-    plot._draw_ladder(axes, made_assessment.assessment(comparisons=many))
+    plot_judgement.draw_ladder(axes, made_assessment.assessment(comparisons=many))
     heights = [text.get_position()[1] for text in axes.texts]
     assert np.all(np.diff(heights) >= 5 - 1e-9)
     assert 0 <= heights[0] and heights[-1] <= 100
