@@ -2,7 +2,8 @@
 
 Nobody can label enough recordings by hand, but everybody agrees that a performance got worse when notes were missed,
 rhythms bent and pauses cut in. So versions of one excerpt, each with more flaws than the last, teach the judge.
-What may go wrong, and how much of it weighs how much, is told in `training.ladder.flaws`; here it is played.
+What may go wrong, and how much of it weighs how much, is told in `training.ladder.flaws`, how much of it can be heard
+in `training.ladder.audible`; here it is played.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from training.ladder.audible import PEDAL_DOWN, events_per_s, mean_change, sounding_s
 from training.ladder.flaws import FAMILIES, KINDS, MOST_OF_ONE_KIND, Flaws
 from training.music.performance import NOTE_DTYPE, PEDAL_DTYPE, Notes, Performance
 
@@ -19,12 +21,6 @@ Floats = npt.NDArray[np.float64]
 LABEL_STEP_S = 0.5
 # Onsets nearer than this are one cluster: a chord, or both hands together.
 _CLUSTER_S = 0.035
-# How far an event (a pause, a wrong note) is felt to colour what surrounds it.
-_EVENT_WIDTH_S = 2.0
-# Controller value from which on MIDI takes the pedal for pressed.
-_PEDAL_DOWN = 64
-# A tone has faded by then, whether or not it is still held.
-_RINGS_S = 2.5
 # Mean length of a pause, by which a longer one counts for more.
 _PAUSE_S = 0.56
 # Standard deviation of the loudness of phrases, in velocity, that flattening takes from music of the usual shape.
@@ -266,7 +262,7 @@ class _Replay:
             return meant
         if len(meant) == 0:
             return _laid_over(np.array(starts), strength[visits], rng)
-        down = meant["value"] >= _PEDAL_DOWN
+        down = meant["value"] >= PEDAL_DOWN
         blurred = rng.random() < 0.6
         movement = np.concatenate([[0], np.cumsum(np.diff(down))])
         drawn = rng.random(movement[-1] + 1)[movement]  # a foot that goes down or up halves the way in many values
@@ -318,7 +314,7 @@ class _Replay:
             times, weights = (
                 np.array([(time, weight) for time, name, weight in events if name == kind]).reshape(-1, 2).T
             )
-            found[kind] = _density(times, weights, steps) / expected
+            found[kind] = events_per_s(times, weights, steps) / expected
         return found
 
     def _lengths_heard(self, meant: Notes, pedal: Notes, steps: Floats) -> dict[str, Floats]:
@@ -328,12 +324,11 @@ class _Replay:
         """
         onset, untouched, touched = np.array(self.touched).reshape(-1, 3).T
         as_meant, by_touch, by_pedal = (
-            _sounding_s(onset, length, held)
-            for length, held in ((untouched, meant), (touched, meant), (touched, pedal))
+            sounding_s(onset, length, held) for length, held in ((untouched, meant), (touched, meant), (touched, pedal))
         )
         return {
-            "articulation": _mean_change(onset, as_meant, by_touch, steps) / _TOUCH_CHANGE,
-            "pedal": _mean_change(onset, by_touch, by_pedal, steps) / _PEDAL_CHANGE,
+            "articulation": mean_change(onset, as_meant, by_touch, steps) / _TOUCH_CHANGE,
+            "pedal": mean_change(onset, by_touch, by_pedal, steps) / _PEDAL_CHANGE,
         }
 
     def _expected_per_s(self, duration_s: float) -> dict[str, float]:
@@ -371,36 +366,6 @@ def _autoregressive(n: int, rho: float, rng: np.random.Generator) -> Floats:
 def _moving_mean(values: Floats, width: int) -> Floats:
     ones = np.ones(min(width, len(values)))  # a longer kernel would make the result as long as itself
     return np.asarray(np.convolve(values, ones, "same") / np.convolve(np.ones_like(values), ones, "same"))
-
-
-def _density(times: Floats, weights: Floats, steps: Floats) -> Floats:
-    """Events a second about each step, each event spread over _EVENT_WIDTH_S."""
-    return np.asarray(_nearness(times, steps) @ weights / _EVENT_WIDTH_S)
-
-
-def _mean_change(onset: Floats, before: Floats, after: Floats, steps: Floats) -> Floats:
-    """Mean absolute change of the log of how long tones sound, of those that end about each step."""
-    near = _nearness(onset + np.minimum(before, after), steps)
-    change = np.abs(np.log(after / before))
-    return np.asarray(near @ change / np.maximum(near.sum(axis=1), 1e-9))
-
-
-def _nearness(times: Floats, steps: Floats) -> Floats:
-    """How near each time is to each step, (steps, times): 1 at the step, 0 from _EVENT_WIDTH_S on."""
-    return np.maximum(0.0, 1 - np.abs(steps[:, None] - times[None, :]) / _EVENT_WIDTH_S)
-
-
-def _sounding_s(onset: Floats, length: Floats, pedal: Notes) -> Floats:
-    """How long each tone sounds, in seconds: until its key is up and the pedal too, _RINGS_S at most."""
-    key_up = onset + length
-    if len(pedal) == 0:
-        return np.minimum(length, _RINGS_S)
-    down = pedal["value"] >= _PEDAL_DOWN
-    at = np.searchsorted(pedal["time_s"], key_up, side="right") - 1
-    held = (at >= 0) & down[at]
-    lifted = np.append(pedal["time_s"][~down], np.inf)
-    damped = np.where(held, lifted[np.searchsorted(lifted, key_up, side="right")], key_up)
-    return np.asarray(np.minimum(damped - onset, _RINGS_S))
 
 
 def _laid_over(starts: Floats, strength: Floats, rng: np.random.Generator) -> Notes:
