@@ -130,13 +130,13 @@ def pair_figure(
     figure = Figure(figsize=_A4_PORTRAIT)
     who = verdict("the first", "the second", pair)
     figure.text(0.1, 0.945, who[0].upper() + who[1:], size=14, weight="bold")
-    grid = figure.add_gridspec(2, 1, left=0.14, right=0.86, top=0.88, bottom=0.08, hspace=0.22)
+    grid = figure.add_gridspec(2, 1, left=0.14, right=0.86, top=0.87, bottom=0.08, hspace=0.3)
     for row, (one, hearing) in enumerate(zip(named, hearings, strict=True)):
         place = grid[row]
         axes = _draw_over_time(figure, place, one.assessment, hearing, manifest)
         corner = place.get_position(figure)
-        figure.text(corner.x0, corner.y1 + 0.026, fit(one.name, 40).rstrip(), size=11, weight="bold")
-        figure.text(corner.x1, corner.y1 + 0.026, _summary(one.assessment), size=10, color=OWN, ha="right")
+        figure.text(corner.x0, corner.y1 + 0.042, fit(one.name, 60).rstrip(), size=11, weight="bold")
+        figure.text(corner.x0, corner.y1 + 0.025, _summary(one.assessment), size=10, color=OWN)
         axes.set_xlabel("time, min:s")
     _footer(figure, manifest)
     return figure

@@ -18,7 +18,6 @@ from pkai.recognition import Recognition, recognise
 from pkai.references import Reference
 from training.ladder.flaws import KINDS, Flaws
 from training.ladder.skill_ladder import degrade
-from training.model.references import SEVERITIES
 from training.music.expression import perform
 from training.music.performance import Performance, read_midi
 from training.music.score import SCORES, Score, read_score
@@ -28,6 +27,8 @@ from training.sound.rendering import Renderer
 
 SHORT_S = 13.0
 OTHER_S = 40.0
+# From a beginner to an expert, with every kind of flaw alike.
+_SEVERITIES = (1.1, 0.85, 0.6, 0.3, 0.0)
 _SAMPLE_RATE = FeatureConfig().sample_rate
 _SHARE_OF_PHONES = 0.4
 _BLOCK = 4096
@@ -97,7 +98,7 @@ def tallies(done: Sequence[Trial]) -> list[Tally]:
 def _ours(rng: np.random.Generator) -> Iterator[tuple[str, str, Performance, float]]:
     for path in sorted(SCORES.glob("*.txt")):
         score = read_score(path)
-        for severity in SEVERITIES.values():
+        for severity in _SEVERITIES:
             played = _played(score, severity, rng)
             length_s = played.duration_s
             from_s = float(rng.uniform(0, max(0.0, length_s - SHORT_S)))

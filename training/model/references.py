@@ -1,20 +1,29 @@
 """The reference performances: our own scores, played by our own ladder from beginner to expert, and scored.
 
-Only their scores and their chroma are kept, so that a comparison costs nothing and no recording needs to be given away.
+A level means one thing everywhere: what the judge's rating says. How many flaws make a beginner of an expert depends on
+the piece, so each score is played with more and more of them, and a level's reference is the take whose rating lies
+nearest to the middle of that level. Only scores and chroma are kept: a comparison costs nothing, and no recording needs
+to be given away.
 """
 
 import io
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pkai import chroma, references
 from pkai.audio import Waveform
+from pkai.calibration import LEVELS
+from pkai.errors import RecordingTooShort
 from pkai.hearing import Hearing
 from pkai.references import Reference
 from pkai.scorer import Judge
 from training.durable import replace_bytes
-from training.model.repertoire import play
+from training.model.repertoire import NoPhraseFits, play
 from training.music.score import SCORES, Score, read_score
 from training.people.playback import wav_bytes
 from training.sound import conditions
@@ -22,26 +31,33 @@ from training.sound.conditions import Conditions
 from training.sound.instruments import Instrument
 from training.sound.rendering import Renderer
 
-# Level -> severity on the skill ladder, with every kind of flaw alike.
-SEVERITIES = {"beginner": 1.1, "early-intermediate": 0.85, "intermediate": 0.6, "advanced": 0.3, "expert": 0.0}
 # A living room and a decent microphone, the same for all.
 _ROOM = Conditions(reverb_s=0.5, reverb_share=0.15, low_cut_hz=60.0, high_cut_hz=12_000.0, noise_db=50.0)
 _SAMPLE_RATE = 44_100
+# Severities on the skill ladder, with every kind of flaw alike; some pieces sound well even beyond its worst.
+_SEVERITIES = tuple(0.2 * step for step in range(1, 13))
 _TAKES = 4
 _SEED = 1000
 
 
-def build(model_root: Path, models: list[str], piano: Instrument) -> tuple[Reference, ...]:
-    """Play every score at every level, let every model score it, and write `references/references.json`.
+@dataclass(frozen=True)
+class _Take:
+    """One performance of a score: by each judge its score, and its rating."""
 
-    A reference's score is the mean over several takes, for a single take's stumbles fall by chance. Its chroma is that
-    of the score played without flaws and without the room: what the piece is is asked, and not how or where it was
-    played, and beginners' takes may break off after a phrase.
+    scores: tuple[float, ...]
+    ratings: tuple[float, ...]
+
+
+def build(model_root: Path, models: list[str], piano: Instrument) -> tuple[Reference, ...]:
+    """Play every score, let every model rate it, and write `references/references.json`.
+
+    The expert plays without flaws. Chroma is that of the score played so and without the room: what the piece is is
+    asked, and not how or where it was played, and beginners' takes may break off after a phrase.
 
     Parameters
     ----------
     model_root : usually `model/`
-    models : names of its models
+    models : names of its models; where they rate differently, a level's take is the nearest for all of them
     piano : to play on
     """
     path = model_root / "references" / "references.json"
@@ -50,44 +66,55 @@ def build(model_root: Path, models: list[str], piano: Instrument) -> tuple[Refer
         replace_bytes(path, b"[]\n")
     judges = [Judge.load(model_root, name) for name in models]
     renderer = Renderer(_SAMPLE_RATE)
-    made = []
+    made: list[Reference] = []
     for file in sorted(SCORES.glob("*.txt")):
         score = read_score(file)
         as_written = renderer.render(play(score, 0.0, seed=_SEED), piano)
         sounds_like = _chroma(judges[0].hear(_file(as_written), with_chroma=True))
         made += [
-            _reference(score, level, severity, judges, renderer, piano, sounds_like)
-            for level, severity in SEVERITIES.items()
+            Reference(
+                name=f"{score.piece}-{level}",
+                title=f"{score.title}, {level}",
+                piece=score.piece,
+                level=level,
+                scores={
+                    judge.manifest.sha256: round(found, 4) for judge, found in zip(judges, take.scores, strict=True)
+                },
+                chroma=sounds_like,
+            )
+            for level, take in _by_level(list(_takes(score, judges, renderer, piano)), judges).items()
         ]
     replace_bytes(path, references.document(made))
     return tuple(made)
 
 
-def _reference(
-    score: Score,
-    level: str,
-    severity: float,
-    judges: list[Judge],
-    renderer: Renderer,
-    piano: Instrument,
-    sounds_like: str,
-) -> Reference:
-    takes = []
-    for take in range(_TAKES):
-        sound = renderer.render(play(score, severity, seed=_SEED + take), piano)
-        takes.append(conditions.record(sound, _SAMPLE_RATE, _ROOM, np.random.default_rng(take)))
-    hearings = [[judge.hear(_file(sound)) for sound in takes] for judge in judges]
-    return Reference(
-        name=f"{score.piece}-{level}",
-        title=f"{score.title}, {level}",
-        piece=score.piece,
-        level=level,
-        scores={
-            judge.manifest.sha256: round(float(np.mean([hearing.score for hearing in heard])), 4)
-            for judge, heard in zip(judges, hearings, strict=True)
-        },
-        chroma=sounds_like,
-    )
+def _takes(score: Score, judges: list[Judge], renderer: Renderer, piano: Instrument) -> Iterator[_Take]:
+    """A score without flaws, then several times at each severity, in one room; but for those too long or too short."""
+    for severity, seed in ((0.0, _SEED), *itertools.product(_SEVERITIES, range(_SEED, _SEED + _TAKES))):
+        try:
+            performance = play(score, severity, seed=seed)
+        except NoPhraseFits:
+            continue
+        sound = renderer.render(performance, piano)
+        recorded = conditions.record(sound, _SAMPLE_RATE, _ROOM, np.random.default_rng(seed))
+        try:
+            scores = [judge.hear(_file(recorded)).score for judge in judges]
+        except RecordingTooShort:
+            continue
+        ratings = [judge.manifest.calibration.rating(found) for judge, found in zip(judges, scores, strict=True)]
+        yield _Take(tuple(scores), tuple(ratings))
+
+
+def _by_level(takes: list[_Take], judges: list[Judge]) -> dict[str, _Take]:
+    """The first take is the expert's; each other level has the nearest to its middle, none twice."""
+    expert, *left = takes
+    chosen = {}
+    begins = [(0.0, *judge.manifest.calibration.level_ratings) for judge in judges]
+    for index, level in enumerate(LEVELS[:-1]):
+        middles = [(ratings[index] + ratings[index + 1]) / 2 for ratings in begins]
+        chosen[level] = min(left, key=lambda take: math.dist(take.ratings, middles))
+        left.remove(chosen[level])
+    return chosen | {LEVELS[-1]: expert}
 
 
 def _file(sound: Waveform) -> io.BytesIO:

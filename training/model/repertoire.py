@@ -12,12 +12,22 @@ from training.music.score import Score
 LONGEST_S = 32.0
 
 
+class NoPhraseFits(ValueError):
+    """Played so slowly, not even the first phrase of a score ends in time."""
+
+
 def play(score: Score, severity: float, *, seed: int) -> Performance:
-    """Play as much of a score as fits into `LONGEST_S`, up to the end of a phrase, with every kind of flaw alike."""
+    """Play as much of a score as fits into `LONGEST_S`, up to the end of a phrase, with every kind of flaw alike.
+
+    Raises
+    ------
+    NoPhraseFits
+        If the player is too slow even for the first phrase.
+    """
     flaws = Flaws(dict.fromkeys(KINDS, severity))
     for n_phrases in range(len(score.phrases), 0, -1):
         rng = np.random.default_rng(seed)
         performance = degrade(perform(score.first_phrases(n_phrases), rng=rng), flaws, rng).performance
         if performance.duration_s <= LONGEST_S:
             return performance
-    raise ValueError(f"not even the first phrase of {score.title} fits into {LONGEST_S:.0f} s")
+    raise NoPhraseFits(f"not even the first phrase of {score.title} fits into {LONGEST_S:.0f} s")
