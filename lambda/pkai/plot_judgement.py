@@ -78,8 +78,10 @@ def draw_ladder(axes: Axes, assessment: Assessment) -> None:
     axes.set_title("Among the references\nwith the chance to play better", size=8.5, loc="left", pad=12)
     axes.axhspan(*assessment.rating_interval, color=OWN, alpha=0.13, linewidth=0)
     rungs = [(assessment.rating, "this recording", OWN)]
-    for comparison in _nearest(assessment):
-        title = fit(_short(comparison.reference.title), 28).rstrip()
+    nearest = _nearest(assessment)
+    one_piece = len({comparison.reference.piece for comparison in nearest}) == 1
+    for comparison in nearest:
+        title = fit(_short(comparison.reference.title, one_piece=one_piece), 28).rstrip()
         label = f"{title}\n{comparison.outcome} · {percent(comparison.p_better)}"
         rungs.append((comparison.reference.rating, label, _OUTCOME_COLOURS[comparison.outcome]))
     rungs.sort(key=lambda rung: rung[0])
@@ -111,10 +113,12 @@ def _name_levels(axes: Axes, level_ratings: Sequence[float]) -> None:
             )
 
 
-def _short(title: str) -> str:
-    """A title without its bars: "Für Elise, bars 1-22, expert" is too long for a rung."""
+def _short(title: str, *, one_piece: bool) -> str:
+    """Of "Für Elise, bars 1-22, expert" the end alone where all rungs are of one piece, else the piece as well."""
     parts = title.split(", ")
-    return ", ".join((parts[0], parts[-1])) if len(parts) > 1 else title
+    if len(parts) == 1:
+        return title
+    return parts[-1] if one_piece else f"{parts[0]}, {parts[-1]}"
 
 
 def _nearest(assessment: Assessment) -> list[Comparison]:

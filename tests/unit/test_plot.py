@@ -1,5 +1,6 @@
 """Pictures: what is drawn stands where it belongs, and a file appears as a whole or not at all."""
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_the_page_of_a_recording_tells_its_name_rating_level_and_references(
     assert f"{named.assessment.rating:.0f} of 100" in shown
     assert named.assessment.level in shown
     for comparison in named.assessment.comparisons:
-        assert comparison.reference.title in shown
+        assert comparison.reference.title.rpartition(", ")[2] in shown
 
 
 def test_spectrogram_attention_and_rating_share_the_time_of_the_playing(
@@ -170,6 +171,21 @@ def test_labels_of_the_ladder_keep_their_order_and_never_touch() -> None:
     heights = [text.get_position()[1] for text in axes.texts]
     assert np.all(np.diff(heights) >= 5 - 1e-9)
     assert 0 <= heights[0] and heights[-1] <= 100
+
+
+@pytest.mark.parametrize(
+    ("pieces", "names"), [(("elise",) * 2, ("expert",) * 2), (("elise", "ode"), ("Elise, expert",) * 2)]
+)
+def test_a_rung_names_its_piece_where_there_are_several(pieces: tuple[str, str], names: tuple[str, str]) -> None:
+    compared = [made_assessment.comparison(piece, 40.0, title="Elise, bars 1-22, expert") for piece in pieces]
+    compared = [
+        dataclasses.replace(each, reference=dataclasses.replace(each.reference, piece=piece))
+        for each, piece in zip(compared, pieces, strict=True)
+    ]
+    axes = Figure().add_subplot()
+    plot_judgement.draw_ladder(axes, made_assessment.assessment(comparisons=tuple(compared)))
+    told = [text.get_text().partition("\n")[0] for text in axes.texts]
+    assert sorted(told) == sorted([*names, "this recording"])
 
 
 @pytest.mark.parametrize("kind", SIGNATURES)
