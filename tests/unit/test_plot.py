@@ -52,7 +52,8 @@ def test_the_page_of_a_recording_tells_its_name_rating_level_and_references(
     assert f"{named.assessment.rating:.0f} of 100" in shown
     assert named.assessment.level in shown
     for comparison in named.assessment.comparisons:
-        assert comparison.reference.title.rpartition(", ")[2] in shown
+        name = comparison.reference.title.rpartition(", ")[2]  # all are of one piece
+        assert f"{name}\n{comparison.outcome}" in shown
 
 
 def test_spectrogram_attention_and_rating_share_the_time_of_the_playing(

@@ -9,8 +9,7 @@ to be given away.
 import io
 import itertools
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +38,7 @@ _SEVERITIES = tuple(0.2 * step for step in range(1, 13))
 _TAKES = 4
 _SEED = 1000
 
-
-@dataclass(frozen=True)
-class _Take:
-    """One performance of a score: by each judge its score, and its rating."""
-
-    scores: tuple[float, ...]
-    ratings: tuple[float, ...]
+Scores = tuple[float, ...]  # of one take, by each judge
 
 
 def build(model_root: Path, models: list[str], piano: Instrument) -> tuple[Reference, ...]:
@@ -71,50 +64,54 @@ def build(model_root: Path, models: list[str], piano: Instrument) -> tuple[Refer
         score = read_score(file)
         as_written = renderer.render(play(score, 0.0, seed=_SEED), piano)
         sounds_like = _chroma(judges[0].hear(_file(as_written), with_chroma=True))
+        takes = _by_level(_flawed(score, judges, renderer, piano), judges)
+        takes[LEVELS[-1]] = _scores(as_written, judges, seed=_SEED)
         made += [
             Reference(
                 name=f"{score.piece}-{level}",
                 title=f"{score.title}, {level}",
                 piece=score.piece,
                 level=level,
-                scores={
-                    judge.manifest.sha256: round(found, 4) for judge, found in zip(judges, take.scores, strict=True)
-                },
+                scores={judge.manifest.sha256: round(found, 4) for judge, found in zip(judges, scores, strict=True)},
                 chroma=sounds_like,
             )
-            for level, take in _by_level(list(_takes(score, judges, renderer, piano)), judges).items()
+            for level, scores in takes.items()
         ]
     replace_bytes(path, references.document(made))
     return tuple(made)
 
 
-def _takes(score: Score, judges: list[Judge], renderer: Renderer, piano: Instrument) -> Iterator[_Take]:
-    """A score without flaws, then several times at each severity, in one room; but for those too long or too short."""
-    for severity, seed in ((0.0, _SEED), *itertools.product(_SEVERITIES, range(_SEED, _SEED + _TAKES))):
-        try:
-            performance = play(score, severity, seed=seed)
-        except NoPhraseFits:
-            continue
-        sound = renderer.render(performance, piano)
-        recorded = conditions.record(sound, _SAMPLE_RATE, _ROOM, np.random.default_rng(seed))
-        try:
-            scores = [judge.hear(_file(recorded)).score for judge in judges]
-        except RecordingTooShort:
-            continue
-        ratings = [judge.manifest.calibration.rating(found) for judge, found in zip(judges, scores, strict=True)]
-        yield _Take(tuple(scores), tuple(ratings))
+def _flawed(score: Score, judges: list[Judge], renderer: Renderer, piano: Instrument) -> list[Scores]:
+    """Several takes at each severity, but for those that are too slow to play or too short to judge."""
+    takes = []
+    for severity, seed in itertools.product(_SEVERITIES, range(_SEED, _SEED + _TAKES)):
+        with suppress(NoPhraseFits, RecordingTooShort):
+            sound = renderer.render(play(score, severity, seed=seed), piano)
+            takes.append(_scores(sound, judges, seed=seed))
+    return takes
 
 
-def _by_level(takes: list[_Take], judges: list[Judge]) -> dict[str, _Take]:
-    """The first take is the expert's; each other level has the nearest to its middle, none twice."""
-    expert, *left = takes
+def _scores(sound: Waveform, judges: list[Judge], *, seed: int) -> Scores:
+    """What the judges hear of a take in the room."""
+    recorded = conditions.record(sound, _SAMPLE_RATE, _ROOM, np.random.default_rng(seed))
+    return tuple(judge.hear(_file(recorded)).score for judge in judges)
+
+
+def _by_level(takes: list[Scores], judges: list[Judge]) -> dict[str, Scores]:
+    """For every level but the last the take that is rated nearest to its middle, none twice."""
+    calibrations = [judge.manifest.calibration for judge in judges]
+
+    def ratings(take: Scores) -> list[float]:
+        return [calibration.rating(score) for calibration, score in zip(calibrations, take, strict=True)]
+
+    left = list(takes)
     chosen = {}
-    begins = [(0.0, *judge.manifest.calibration.level_ratings) for judge in judges]
     for index, level in enumerate(LEVELS[:-1]):
-        middles = [(ratings[index] + ratings[index + 1]) / 2 for ratings in begins]
-        chosen[level] = min(left, key=lambda take: math.dist(take.ratings, middles))
+        edges = [(0.0, *calibration.level_ratings)[index : index + 2] for calibration in calibrations]
+        middles = [sum(pair) / 2 for pair in edges]
+        chosen[level] = min(left, key=lambda take: math.dist(ratings(take), middles))
         left.remove(chosen[level])
-    return chosen | {LEVELS[-1]: expert}
+    return chosen
 
 
 def _file(sound: Waveform) -> io.BytesIO:
