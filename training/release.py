@@ -22,7 +22,7 @@ from training.fitting.fit import load_network
 from training.fitting.flaw_teaching import FlawTeaching, teach
 from training.ladder import shards
 from training.ladder.flaws import FAMILIES
-from training.model import ensemble, export, grad_cam, weights
+from training.model import ensemble, export, grad_cam, half_precision, weights
 from training.model.export import MeanOfNetworks
 from training.networks.ranker import NetworkConfig, Ranker
 from training.people import calibrate
@@ -49,7 +49,7 @@ def release(
     version: str,
     n_workers: int,
 ) -> dict[str, Any]:
-    """Write `<model_root>/<name>/` from the checkpoints of one architecture.
+    """Write `<model_root>/<name>/` from the checkpoints of one architecture, their weights rounded to 16 bits.
 
     Parameters
     ----------
@@ -68,9 +68,11 @@ def release(
     loaded = [load_network(checkpoint) for checkpoint in checkpoints]
     run = loaded[0][1]
     features, cut = run.features, run.segments
-    network = ensemble.standardised([network for network, _ in loaded], ladder_folder, features, cut)
+    for network, _ in loaded:
+        half_precision.round_weights(network)
+    heard_as_one = ensemble.standardised([network for network, _ in loaded], ladder_folder, features, cut)
     training = {"run": dataclasses.asdict(run), "seeds": [each.seed for _, each in loaded]}
-    write = _writer(network, run.network, run.name, version, features, cut, training)
+    write = _writer(heard_as_one, run.network, run.name, version, features, cut, training)
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         judge = _unscaled(write, root, run.name, _uncalibrated())

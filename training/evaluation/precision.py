@@ -26,6 +26,7 @@ from training import metrics
 from training.fitting import snippets
 from training.ladder.shards import Shard
 from training.metrics import Estimate
+from training.model import half_precision
 
 Floats = npt.NDArray[np.float64]
 # What a variant may cost in accuracy, and the least that it must gain in speed, to be shipped.
@@ -86,6 +87,7 @@ def variants(graph: bytes, calibration: npt.NDArray[np.float32]) -> dict[str, by
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "float32.onnx"
         model = onnx.load_from_string(graph)
+        half_precision.widen(model)
         del model.graph.value_info[:]  # the exporter's shapes of weights that it turned round; they are inferred anew
         onnx.save(model, source)
 
@@ -94,7 +96,7 @@ def variants(graph: bytes, calibration: npt.NDArray[np.float32]) -> dict[str, by
             write(out)
             return out.read_bytes()
 
-        half = convert_float_to_float16(onnx.load_from_string(graph), keep_io_types=True)
+        half = convert_float_to_float16(model, keep_io_types=True)
         return {
             "float32": graph,
             "float16": bytes(half.SerializeToString()),

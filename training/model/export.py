@@ -19,6 +19,7 @@ from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 from training.durable import replace_bytes
+from training.model import half_precision
 from training.model.layout import for_runtime
 from training.networks.ranker import Ranker
 
@@ -54,6 +55,8 @@ class MeanOfNetworks(nn.Module):
 def to_onnx(network: nn.Module, features: FeatureConfig, cut: SegmentConfig) -> bytes:
     """Graph from `snippets` (K, S, M) to `score` (K,), `attention` (K, T') and `flaws` (K, F, T'); K is free.
 
+    Weights that `half_precision.round_weights` has rounded are stored in 16 bits.
+
     Raises
     ------
     ValueError
@@ -73,6 +76,7 @@ def to_onnx(network: nn.Module, features: FeatureConfig, cut: SegmentConfig) -> 
     if program is None:
         raise ValueError("torch made no ONNX program of the network")
     model = without_origins(program.model_proto)
+    half_precision.store_halved(model)
     onnx.checker.check_model(model)
     graph = cast(bytes, model.SerializeToString())
     _refuse_different(network, graph, example)

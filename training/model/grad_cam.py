@@ -30,6 +30,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from pkai import artifact
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
+from training.model import half_precision
 from training.model.export import OPSET, TOLERANCE, MeanOfNetworks, example_of, without_origins
 from training.model.layout import for_runtime
 from training.networks.ranker import Ranker
@@ -103,6 +104,7 @@ def to_onnx(mean: MeanOfNetworks, graph: bytes, features: FeatureConfig, cut: Se
     if program is None:
         raise ValueError("torch made no ONNX program of the gradient")
     model = without_origins(program.model_proto)
+    half_precision.store_halved(model)
     _refuse_different(explained, model, example)
     return cast(bytes, _sharing(model, graph).SerializeToString())
 

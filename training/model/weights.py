@@ -12,6 +12,7 @@ import torch
 
 from pkai.errors import ModelContractError, ModelIntegrityError
 from training.fitting.config import build
+from training.model import half_precision
 from training.model.export import WEIGHTS_FILE, MeanOfNetworks
 from training.networks import pairwise
 from training.networks.ranker import NetworkConfig, Ranker
@@ -29,7 +30,7 @@ def pack(mean: MeanOfNetworks, config: NetworkConfig) -> bytes:
     """
     arrays: dict[str, np.ndarray] = {}
     for index, network in enumerate(mean.networks):
-        arrays |= {f"{index}/{name}": tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
+        arrays |= {f"{index}/{name}": _stored(tensor.cpu().numpy()) for name, tensor in network.state_dict().items()}
     features = cast(Ranker, mean.networks[0]).features
     about = {
         "network": dataclasses.asdict(config),
@@ -68,12 +69,22 @@ def read(folder: Path) -> tuple[MeanOfNetworks, NetworkConfig]:
             f"{WEIGHTS_FILE} has sha256 {found[:12]}…; its manifest says {wanted[:12]}…: fetch the model again"
         )
     try:
-        return _unpack(content)
+        return unpack(content)
     except (RuntimeError, KeyError, TypeError, ValueError) as err:
         raise ModelContractError(f"{path} is of another network than this version trains: {err}") from err
 
 
-def _unpack(content: bytes) -> tuple[MeanOfNetworks, NetworkConfig]:
+def _stored(array: np.ndarray) -> np.ndarray:
+    half = half_precision.halved(array)
+    return array if half is None else half
+
+
+def _widened(array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(array.astype(np.float32) if array.dtype == np.float16 else array)
+
+
+def unpack(content: bytes) -> tuple[MeanOfNetworks, NetworkConfig]:
+    """The networks that `pack` packed, in evaluation mode, and their size."""
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = dict(archive)
     about = json.loads(str(arrays.pop(_ABOUT)))
@@ -81,7 +92,7 @@ def _unpack(content: bytes) -> tuple[MeanOfNetworks, NetworkConfig]:
     heard = []
     for index in range(len(about["centres"])):
         prefix = f"{index}/"
-        state = {k.removeprefix(prefix): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(prefix)}
+        state = {k.removeprefix(prefix): _widened(v) for k, v in arrays.items() if k.startswith(prefix)}
         network = pairwise.build(config, len(state["tell_flaws.bias"]), about.get("features", "log-mel"))
         network.load_state_dict(state, strict=True)
         heard.append(network.eval())
