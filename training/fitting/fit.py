@@ -106,7 +106,7 @@ class Drawn(IterableDataset[Batch]):
         return islice((self.batches.draw(rng) for _ in iter(int, 1)), self.only)
 
 
-def fit(run: RunConfig, ladder_folder: Path, out: Path, *, callbacks: Sequence[Callback] = ()) -> Path:
+def fit(run: RunConfig, ladder_folder: Path, out: Path, *, callbacks: Sequence[Callback] = (), line: int = 0) -> Path:
     """Train a network, resuming where an earlier call was stopped.
 
     Parameters
@@ -115,6 +115,7 @@ def fit(run: RunConfig, ladder_folder: Path, out: Path, *, callbacks: Sequence[C
     ladder_folder : with the shards
     out : folder for checkpoints and TensorBoard logs
     callbacks : that the trainer calls besides its own
+    line : of the terminal for the progress, where several are trained at once
 
     Returns
     -------
@@ -133,7 +134,7 @@ def fit(run: RunConfig, ladder_folder: Path, out: Path, *, callbacks: Sequence[C
     lightning.seed_everything(run.seed + 7919 * done, verbose=False)
     module = Fit(run)
     keeper = _keeper(run, out)
-    trainer = _trainer(run, out, [keeper, *callbacks])
+    trainer = _trainer(run, out, [keeper, *callbacks], line)
     train = Drawn(_batches(run, shards.read(ladder_folder, "train"), seed=run.seed + 7919 * done))
     held_out = Drawn(_batches(run, shards.read(ladder_folder, "validation"), seed=0), only=run.validation_batches)
     validation = DataLoader(held_out, batch_size=None)
@@ -187,10 +188,10 @@ def _keeper(run: RunConfig, out: Path) -> ModelCheckpoint:
     )
 
 
-def _trainer(run: RunConfig, out: Path, asked: Sequence[Callback]) -> lightning.Trainer:
+def _trainer(run: RunConfig, out: Path, asked: Sequence[Callback], line: int) -> lightning.Trainer:
     # Lightning's own "save_last" writes only when there is a new best: one would go on from long ago.
     every_validation = ModelCheckpoint(out, filename=Path(LAST_CHECKPOINT).stem, enable_version_counter=False)
-    callbacks: list[Callback] = [*asked, every_validation, Progress(refresh_rate=10)]
+    callbacks: list[Callback] = [*asked, every_validation, Progress(refresh_rate=10, process_position=line)]
     if run.patience is not None:
         callbacks.append(EarlyStopping(f"validation/{run.select_by}", mode="max", patience=run.patience))
     return lightning.Trainer(
