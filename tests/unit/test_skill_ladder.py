@@ -303,9 +303,10 @@ def test_the_shares_of_the_kinds_add_up_to_one_and_every_family_has_one() -> Non
 def test_the_shares_of_what_is_drawn_add_up_to_the_severity(severity: float, seed: int) -> None:
     flaws = draw_flaws(severity, np.random.default_rng(seed))
     assert list(flaws.amounts) == list(KINDS)
-    assert all(0 <= amount <= MOST_OF_ONE_KIND for amount in flaws.amounts.values())
-    total = sum(KINDS[kind].weight * amount for kind, amount in flaws.amounts.items())
-    capped = max(flaws.amounts.values()) == MOST_OF_ONE_KIND
+    alone = {kind: amount / KINDS[kind].among_others for kind, amount in flaws.amounts.items()}
+    assert all(0 <= amount <= MOST_OF_ONE_KIND + 1e-9 for amount in alone.values())
+    total = sum(KINDS[kind].weight * amount for kind, amount in alone.items())
+    capped = max(alone.values()) == pytest.approx(MOST_OF_ONE_KIND)
     assert total <= severity + 1e-9
     assert capped or total == pytest.approx(severity)
     if flaws.focus is not None:

@@ -15,7 +15,8 @@ A flaw of amount 1 is what a struggling learner does; the sizes follow studies o
 - pedal: blurred, or left out now and then (Repp, Pedal timing and tempo, Psychology of Music 24 (1996))
 
 Differences from teaching practice: the kinds are drawn independently, while in people they go together; a judge that
-has met them apart can tell them apart.
+has met them apart can tell them apart. Among other flaws, touch and pedal go wrong by less than alone, for they change
+every tone: where they do so as much as a struggling learner's, a judge learns to hear little else once tempo is even.
 """
 
 from dataclasses import dataclass
@@ -27,10 +28,18 @@ from pkai.diagnosis import FAMILIES as FAMILIES
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of flaw: the family it is told to people as, and its share of the whole severity."""
+    """A kind of flaw.
+
+    Attributes
+    ----------
+    family : that it is told to people as
+    weight : its share of the whole severity
+    among_others : factor of its amount in a mixture of flaws
+    """
 
     family: str
     weight: float
+    among_others: float = 1.0
 
 
 KINDS = {
@@ -48,8 +57,8 @@ KINDS = {
     "loudness": Kind("dynamics", 0.06),
     "flatness": Kind("dynamics", 0.06),
     "balance": Kind("dynamics", 0.04),
-    "articulation": Kind("articulation", 0.03),
-    "pedal": Kind("pedal", 0.02),
+    "articulation": Kind("articulation", 0.03, among_others=0.65),
+    "pedal": Kind("pedal", 0.02, among_others=0.5),
 }
 # Times what a struggling learner does: beyond, nobody would go on playing.
 MOST_OF_ONE_KIND = 2.5
@@ -78,7 +87,8 @@ def draw_flaws(severity: float, rng: np.random.Generator) -> Flaws:
 
     Parameters
     ----------
-    severity : >= 0; the shares of the amounts add up to it, unless one kind would pass its cap
+    severity : >= 0; the shares of the amounts add up to it, unless one kind would pass its cap or comes with less
+        than its share among others
     rng : random numbers
 
     Returns
@@ -90,6 +100,7 @@ def draw_flaws(severity: float, rng: np.random.Generator) -> Flaws:
     proportions = present * rng.uniform(0.2, 1.5, len(KINDS))
     shares = np.array([kind.weight for kind in KINDS.values()])
     amounts = np.minimum(severity * proportions / (shares @ proportions), MOST_OF_ONE_KIND)
+    amounts *= [kind.among_others for kind in KINDS.values()]
     return Flaws(dict(zip(KINDS, amounts.tolist(), strict=True)), _draw_focus(rng))
 
 
