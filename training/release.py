@@ -5,9 +5,10 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
+from torch import nn
 
 from pkai import artifact
 from pkai.artifact import Manifest
@@ -20,11 +21,12 @@ from training.evaluation import evaluate
 from training.evaluation.evaluate import Agreement
 from training.fitting.fit import load_network
 from training.fitting.flaw_teaching import FlawTeaching, teach
+from training.fitting.side_by_side import train_all
 from training.ladder import shards
 from training.ladder.flaws import FAMILIES
 from training.model import ensemble, export, grad_cam, half_precision, weights
 from training.model.export import MeanOfNetworks
-from training.networks.ranker import NetworkConfig, Ranker
+from training.networks.ranker import NetworkConfig
 from training.people import calibrate
 from training.people.calibrate import Rated
 from training.people.playback import SETTINGS
@@ -98,7 +100,7 @@ def release(
 
 
 def teach_flaws(
-    model_root: Path, name: str, ladder_folder: Path, out: Path, how: FlawTeaching, *, version: str
+    model_root: Path, name: str, ladder_folder: Path, out: Path, how: FlawTeaching, *, version: str, n_threads: int
 ) -> dict[str, Any]:
     """Teach the networks of a model folder anew to tell flaws, and write it in place; its scores stay the same.
 
@@ -110,6 +112,7 @@ def teach_flaws(
     out : folder for checkpoints
     how : to teach
     version : of the new weights
+    n_threads : of all networks together
 
     Returns
     -------
@@ -126,8 +129,11 @@ def teach_flaws(
     old = artifact.load(folder).manifest
     manifest = json.loads((folder / "manifest.json").read_bytes())
     mean, size = weights.read(folder)
-    for index, network in enumerate(mean.networks):
-        teach(cast(Ranker, network), ladder_folder, out / f"network-{index}", how, old.features, old.segments)
+    lessons = [
+        (network, ladder_folder, out / f"network-{index}", how, old.features, old.segments)
+        for index, network in enumerate(mean.networks)
+    ]
+    mean.networks = nn.ModuleList(train_all(teach, lessons, n_threads=n_threads))
     training = manifest["training"] | {"flaws_taught": {"from": _origin(old), "how": dataclasses.asdict(how)}}
     write = _writer(mean, size, name, version, old.features, old.segments, training)
     with tempfile.TemporaryDirectory() as scratch:

@@ -32,14 +32,16 @@ def run(args: argparse.Namespace) -> int:
     from concurrent.futures.process import BrokenProcessPool
 
     from training.fitting.config import RunConfig
-    from training.fitting.side_by_side import fit_all
+    from training.fitting.fit import fit
+    from training.fitting.side_by_side import train_all
 
     try:
         config = RunConfig.read(args.config)
         seeds = args.seeds or [config.seed if args.seed is None else args.seed]
         outs = [folder_of(args.out, seed) for seed in args.seeds] if args.seeds else [args.out]
         runs = [dataclasses.replace(config, seed=seed) for seed in seeds]
-        best = fit_all(runs, args.ladder, outs, n_threads=args.threads)
+        jobs = [(run, args.ladder, out) for run, out in zip(runs, outs, strict=True)]
+        best = train_all(fit, jobs, n_threads=args.threads)
     except (ValueError, OSError) as err:
         _log.error("fit: %s", err)
         return 1

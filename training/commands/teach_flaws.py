@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import os
 from pathlib import Path
 
 from pkai.errors import PkaiError
@@ -18,22 +19,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default="apr", help="of the model (default: %(default)s)")
     parser.add_argument("--model-dir", type=Path, default=Path("model"), help="written in place (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of what chance decides (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="of torch (default: every core)")
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count(), help="of all networks together (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Teach; prints how well each family of flaws is told in the ladder's unseen pieces. 1 if it could not."""
-    import torch
+    from concurrent.futures.process import BrokenProcessPool
 
     from training.fitting.flaw_teaching import FlawTeaching
     from training.release import teach_flaws
 
-    if args.threads:
-        torch.set_num_threads(args.threads)
     how = FlawTeaching(seed=args.seed)
     try:
-        found = teach_flaws(args.model_dir, args.name, args.ladder, args.out, how, version=args.version)
-    except (ValueError, OSError, PkaiError) as err:
+        found = teach_flaws(
+            args.model_dir, args.name, args.ladder, args.out, how, version=args.version, n_threads=args.threads
+        )
+    except (ValueError, OSError, PkaiError, BrokenProcessPool) as err:
         _log.error("teach-flaws: %s", err)
         return 1
     print(json.dumps(found, indent=2))

@@ -75,8 +75,15 @@ class FlawTeaching:
 
 
 def teach(
-    network: Ranker, ladder_folder: Path, out: Path, how: FlawTeaching, features: FeatureConfig, cut: SegmentConfig
-) -> None:
+    network: Ranker,
+    ladder_folder: Path,
+    out: Path,
+    how: FlawTeaching,
+    features: FeatureConfig,
+    cut: SegmentConfig,
+    *,
+    line: int = 0,
+) -> Ranker:
     """Teach in place, resuming where an earlier call was stopped.
 
     Parameters
@@ -86,6 +93,11 @@ def teach(
     out : folder for the checkpoint and TensorBoard logs
     how : to teach
     features, cut : what the network hears
+    line : of the terminal for the progress, where several are taught at once
+
+    Returns
+    -------
+    the network
 
     Raises
     ------
@@ -126,7 +138,7 @@ def teach(
                 every_n_train_steps=how.checkpoint_every,
                 enable_version_counter=False,
             ),
-            Progress(refresh_rate=10),
+            Progress(refresh_rate=10, process_position=line),
         ],
         enable_model_summary=False,
     )
@@ -139,6 +151,7 @@ def teach(
     else:
         lesson.load_state_dict(torch.load(last, map_location="cpu", weights_only=True)["state_dict"])
     lesson.keep()
+    return network
 
 
 class _Lesson(lightning.LightningModule):

@@ -1,53 +1,45 @@
-"""Fit several networks at once: small ones, each on cores of its own, are done sooner than one after the other."""
+"""Train several networks at once: small ones, each on cores of its own, are done sooner than one after the other."""
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 
-from training.fitting.config import RunConfig
-from training.fitting.fit import fit
+Result = TypeVar("Result")
 
 
-def fit_all(runs: Sequence[RunConfig], ladder_folder: Path, outs: Sequence[Path], *, n_threads: int) -> list[Path]:
-    """Train networks, resuming those that an earlier call left unfinished.
-
-    On a CPU as many are trained at once as there are threads, and share these; each holds the ladder in memory, some
-    4 GB of it. A GPU trains one after the other.
+def train_all(train: Callable[..., Result], jobs: Sequence[tuple[Any, ...]], *, n_threads: int) -> list[Result]:
+    """Train networks; on a CPU as many at once as there are threads, which share these, on a GPU one after the other.
 
     Parameters
     ----------
-    runs : how to train each
-    ladder_folder : with the shards
-    outs : folder of each, for checkpoints and TensorBoard logs
-    n_threads : of all together
+    train : a function of a module, that takes a job's arguments and `line`, that of the terminal for its progress
+    jobs : arguments for each network
+    n_threads : of all together; each process holds the ladder in memory, some 4 GB of it
 
     Returns
     -------
-    paths of the checkpoints that ranked the validation pieces best, in the order of `runs`
+    what `train` returned, in the order of `jobs`
 
     Raises
     ------
-    ValueError, FileNotFoundError
-        As `training.fitting.fit.fit` has them.
+    Whatever `train` raises.
     BrokenProcessPool
-        If one was killed; what the others have reached is kept.
+        If a process was killed.
     """
-    at_once = 1 if torch.cuda.is_available() else min(n_threads, len(runs))
+    at_once = 1 if torch.cuda.is_available() else min(n_threads, len(jobs))
     if at_once <= 1:
         torch.set_num_threads(n_threads)
-        return [fit(run, ladder_folder, out) for run, out in zip(runs, outs, strict=True)]
+        return [train(*job, line=0) for job in jobs]
     with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn")) as pool:
-        threads = n_threads // at_once
-        fits = [
-            pool.submit(_fit, run, ladder_folder, out, threads, index % at_once)
-            for index, (run, out) in enumerate(zip(runs, outs, strict=True))
+        running = [
+            pool.submit(_alone, train, job, n_threads // at_once, index % at_once) for index, job in enumerate(jobs)
         ]
-        return [each.result() for each in fits]
+        return [each.result() for each in running]
 
 
-def _fit(run: RunConfig, ladder_folder: Path, out: Path, n_threads: int, line: int) -> Path:
+def _alone(train: Callable[..., Result], job: tuple[Any, ...], n_threads: int, line: int) -> Result:
     torch.set_num_threads(n_threads)
-    return fit(run, ladder_folder, out, line=line)
+    return train(*job, line=line)
