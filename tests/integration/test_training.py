@@ -23,6 +23,7 @@ from training.fitting import fit as fitting
 from training.fitting import flaw_teaching
 from training.fitting.config import RunConfig
 from training.fitting.flaw_teaching import FlawTeaching
+from training.fitting.side_by_side import train_all
 from training.fitting.snippets import Batch
 from training.ladder import shards
 from training.ladder.excerpts import ExcerptConfig, Source
@@ -227,6 +228,22 @@ def test_a_teaching_that_was_stopped_goes_on_and_one_of_another_network_is_refus
         assert torch.equal(one, other)
     with pytest.raises(ValueError, match="is of another teaching: it has network"):
         flaw_teaching.teach(small_network(1), ladder_folder, tmp_path, TEACHING, RUN.features, RUN.segments)
+
+
+def test_networks_taught_side_by_side_are_those_taught_one_after_the_other(ladder_folder: Path, tmp_path: Path) -> None:
+    def lessons(folder: Path) -> list[tuple[object, ...]]:
+        outs = [folder / str(seed) for seed in range(2)]
+        return [
+            (small_network(seed), ladder_folder, out, TEACHING, RUN.features, RUN.segments)
+            for seed, out in enumerate(outs)
+        ]
+
+    together = train_all(flaw_teaching.teach, lessons(tmp_path / "together"), n_threads=2)
+    alone = train_all(flaw_teaching.teach, lessons(tmp_path / "alone"), n_threads=1)
+    for one, other in zip(together, alone, strict=True):
+        assert not one.training
+        for name, tensor in one.state_dict().items():
+            assert torch.equal(tensor, other.state_dict()[name]), name
 
 
 def test_a_resnet_cannot_be_taught_flaws_alone(tmp_path: Path) -> None:
