@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seeds",
         type=int,
         nargs="+",
-        default=[0, 1, 2, 3],
-        help="of the fits; their networks are heard as one (default: 0 1 2 3)",
+        default=[0, 1],
+        help="of the fits; their networks are heard as one (default: 0 1)",
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
     parser.add_argument("--no-sampled-grands", action="store_true", help="do not fetch sampled grands with npm")

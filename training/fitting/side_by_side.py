@@ -1,6 +1,8 @@
 """Train several networks at once: small ones, each on cores of its own, are done sooner than one after the other."""
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
@@ -33,11 +35,23 @@ def train_all(train: Callable[..., Result], jobs: Sequence[tuple[Any, ...]], *, 
     if at_once <= 1:
         torch.set_num_threads(n_threads)
         return [train(*job, line=0) for job in jobs]
-    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
         running = [
             pool.submit(_alone, train, job, n_threads // at_once, index % at_once) for index, job in enumerate(jobs)
         ]
         return [each.result() for each in running]
+
+
+def _end_with_parent() -> None:
+    """Whoever kills the command means its processes too; what they have reached is kept."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101 - only called in a child
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _alone(train: Callable[..., Result], job: tuple[Any, ...], n_threads: int, line: int) -> Result:
