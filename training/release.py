@@ -5,7 +5,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from torch import nn
@@ -26,7 +26,7 @@ from training.ladder import shards
 from training.ladder.flaws import FAMILIES
 from training.model import ensemble, export, grad_cam, half_precision, weights
 from training.model.export import MeanOfNetworks
-from training.networks.ranker import NetworkConfig
+from training.networks.ranker import NetworkConfig, SmallRanker
 from training.people import calibrate
 from training.people.calibrate import Rated
 from training.people.playback import SETTINGS
@@ -133,7 +133,10 @@ def teach_flaws(
         (network, ladder_folder, out / f"network-{index}", how, old.features, old.segments)
         for index, network in enumerate(mean.networks)
     ]
-    mean.networks = nn.ModuleList(train_all(teach, lessons, n_threads=n_threads))
+    taught = train_all(teach, lessons, n_threads=n_threads)
+    for network in taught:
+        half_precision.round_weights(cast(SmallRanker, network).over_time_for_flaws)
+    mean.networks = nn.ModuleList(taught)
     training = manifest["training"] | {"flaws_taught": {"from": _origin(old), "how": dataclasses.asdict(how)}}
     write = _writer(mean, size, name, version, old.features, old.segments, training)
     with tempfile.TemporaryDirectory() as scratch:

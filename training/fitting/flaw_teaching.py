@@ -33,7 +33,6 @@ from training.fitting.fit import LAST_CHECKPOINT, Drawn, Progress, native_precis
 from training.fitting.objective import flaw_losses
 from training.fitting.snippets import Batch, LadderBatches
 from training.ladder import shards
-from training.model import half_precision
 from training.networks.ranker import Ranker, SmallRanker
 
 
@@ -205,13 +204,12 @@ class _Lesson(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def keep(self) -> None:
-        """What was learnt becomes the network's, as far as it is to, in weights that 16 bits hold."""
+        """What was learnt becomes the network's, as far as it is to."""
         share = self.how.learnt_share
         for name, learnt in self.averaged.module.state_dict().items():
             if learnt.is_floating_point():  # not how many batches were counted
                 learnt.copy_((1 - share) * self.before[name].to(learnt.device) + share * learnt)
         self.layers.load_state_dict(self.averaged.module.state_dict())
-        half_precision.round_weights(self.layers)
         self.network.cpu().eval().requires_grad_(True)
         self.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
