@@ -136,7 +136,7 @@ def teach_flaws(
     taught = train_all(teach, lessons, n_threads=n_threads)
     for network in taught:
         half_precision.round_weights(cast(SmallRanker, network).over_time_for_flaws)
-    mean.networks = nn.ModuleList(taught)
+    mean.networks = nn.ModuleList(taught).eval()
     training = manifest["training"] | {"flaws_taught": {"from": _origin(old), "how": dataclasses.asdict(how)}}
     write = _writer(mean, size, name, version, old.features, old.segments, training)
     with tempfile.TemporaryDirectory() as scratch:
