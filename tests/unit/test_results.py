@@ -82,6 +82,8 @@ def test_a_command_names_no_machine(tmp_path: Path) -> None:
         {"model": ["pdr", "apr"], "seed": 0, "pieces": None, "each-seed": True, "x": False},
     )
     assert line == "pkai-train cv DATA/expert-novice --model pdr apr --seed 0 --each-seed"
+    line = results.command_line("precision", tmp_path / "ladder", {}, within="cache")
+    assert line == "pkai-train precision cache/ladder"
 
 
 def test_the_card_tells_every_result_with_people_and_its_command_beside_it(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         options = {"sources": f"DATA/{args.sources.resolve().name}", "model": args.model, "seed": args.seed}
         options |= {"recordings": args.recordings, "excerpts": args.excerpts}
-        command = results.command_line("evaluate-ladder", args.ladder, options)
+        command = results.command_line("evaluate-ladder", args.ladder, options, within="cache")
         results.write(args.out, "ladder", command, found)
     print(json.dumps(evaluate.rounded(found)) if args.json else "\n\n".join(map(_table, judges, judges.values())))
     return 0

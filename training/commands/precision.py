@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
     found = {"judges": judges, "n_versions": args.versions}
     if args.out:
         options = {"model": args.model, "versions": args.versions}
-        results.write(args.out, "precision", results.command_line("precision", args.ladder, options), found)
+        command = results.command_line("precision", args.ladder, options, within="cache")
+        results.write(args.out, "precision", command, found)
     lines = [
         f"{name}, {kind:14} {each.bytes / 1e6:5.2f} MB  {each.snippet_ms:6.2f} ms a snippet  "
         f"{each.accuracy.value:.1%} of {each.accuracy.n} pairs{'  worth it' if each.worth_it else ''}"

@@ -47,7 +47,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def command_line(step: str, data: Path | None, options: Mapping[str, object]) -> str:
+def command_line(step: str, data: Path | None, options: Mapping[str, object], *, within: str = "DATA") -> str:
     """How to call a step again on anybody's machine: data by the name of its folder, options that are not None.
 
     Parameters
@@ -55,8 +55,9 @@ def command_line(step: str, data: Path | None, options: Mapping[str, object]) ->
     step : of `pkai-train`
     data : folder of the data, or None
     options : name -> value, or list of values; True is a flag
+    within : where that folder lies; the ladder, which is made and not fetched, in "cache"
     """
-    words = ["pkai-train", step, *([] if data is None else [f"DATA/{data.resolve().name}"])]
+    words = ["pkai-train", step, *([] if data is None else [f"{within}/{data.resolve().name}"])]
     for name, value in options.items():
         if value is None or value is False:
             continue
