@@ -29,6 +29,8 @@ from training.networks import pairwise
 from training.networks.ranker import Ranker, SmallRanker
 
 logger = logging.getLogger(__name__)
+# What it says besides is of cloud services, and of accelerators that are not there.
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 LAST_CHECKPOINT, BEST_CHECKPOINT = "last.ckpt", "best.ckpt"
 
 

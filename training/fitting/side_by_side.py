@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -10,6 +11,8 @@ from typing import Any, TypeVar
 import torch
 
 Result = TypeVar("Result")
+# Lines of progress that Lightning gives each network: one of training, one of validation.
+_BARS = 2
 
 
 def train_all(train: Callable[..., Result], jobs: Sequence[tuple[Any, ...]], *, n_threads: int) -> list[Result]:
@@ -39,7 +42,9 @@ def train_all(train: Callable[..., Result], jobs: Sequence[tuple[Any, ...]], *, 
         running = [
             pool.submit(_alone, train, job, n_threads // at_once, index % at_once) for index, job in enumerate(jobs)
         ]
-        return [each.result() for each in running]
+        results = [each.result() for each in running]
+    sys.stderr.write("\n" * (_BARS * at_once))  # what comes next, comes below the progress
+    return results
 
 
 def _end_with_parent() -> None:
