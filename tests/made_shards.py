@@ -1,5 +1,6 @@
 """Shards of a ladder, small enough to train on in a second."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,13 @@ import numpy as np
 from training.ladder.flaws import FAMILIES
 
 
-def write(folder: Path) -> Path:
-    """Two excerpts in three versions each, to train on and to validate with: the worse, the darker."""
+def write(
+    folder: Path, *, parts: Iterable[str] = ("train", "validation"), pieces: tuple[str, str] = ("a", "a")
+) -> Path:
+    """Two excerpts, one of each of the pieces, in three versions each: the worse, the darker."""
     rng = np.random.default_rng(1)
     severity = np.tile([0.0, 0.6, 1.2], 2).astype(np.float32)
-    for part in ("train", "validation"):
+    for part in parts:
         frames = rng.normal(0, 0.3, (6, 100, 96)) - severity[:, None, None]
         np.savez(
             folder / f"{part}-000.npz",
@@ -20,7 +23,7 @@ def write(folder: Path) -> Path:
             lengths=np.full(6, 100),
             label_lengths=np.full(6, 4),
             excerpt=np.repeat([0, 1], 3),
-            pieces=np.array(["a"] * 6),
+            pieces=np.repeat(pieces, 3),
             severity=severity,
         )
     return folder

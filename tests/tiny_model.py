@@ -68,6 +68,7 @@ def write(root: Path, *, name: str = "pdr", segments: SegmentConfig | None = Non
             for family in FAMILIES
         },
         "metrics": {},
+        "training": {},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     references = [

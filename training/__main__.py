@@ -25,6 +25,7 @@ STEPS = {
     "recognition": ("training.commands.recognition", "measure how often a piece is recognised"),
     "references": ("training.commands.references", "play and score the reference performances"),
     "robustness": ("training.commands.robustness", "see how far ratings move where they should not"),
+    "scale-flaws": ("training.commands.scale_flaws", "fit anew what a model's told flaws mean, its scores unchanged"),
     "teach-flaws": ("training.commands.teach_flaws", "teach a model anew to tell flaws, its scores unchanged"),
     "tune": ("training.commands.tune", "seek better settings of a run on the skill ladder"),
     "worsened": ("training.commands.worsened", "hold real recordings made worse against their originals"),

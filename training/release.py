@@ -17,6 +17,7 @@ from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
 from pkai.scorer import Judge
 from pkai.segments import SegmentConfig
+from training.durable import replace_bytes
 from training.evaluation import evaluate
 from training.evaluation.evaluate import Agreement
 from training.fitting.fit import load_network
@@ -142,6 +143,42 @@ def teach_flaws(
     with tempfile.TemporaryDirectory() as scratch:
         diagnosis, recovered = _diagnosis(_unscaled(write, Path(scratch), name, old.calibration), ladder_folder)
     write(folder, old.calibration, diagnosis, manifest["metrics"] | {"diagnosis": recovered})
+    return recovered
+
+
+def scale_flaws(model_root: Path, name: str, ladder_folder: Path, *, version: str) -> dict[str, Any]:
+    """Fit anew what a model's told flaws mean, to a ladder that was made since; its graphs and scores stay as they are.
+
+    Parameters
+    ----------
+    model_root : usually `model/`
+    name : of the model in it
+    ladder_folder : with its validation shards
+    version : of the model with the new scales
+
+    Returns
+    -------
+    what the manifest tells of the diagnosis
+
+    Raises
+    ------
+    ModelError
+        If the model is damaged.
+    FileNotFoundError
+        If shards are missing.
+    """
+    path = model_root / name / "manifest.json"
+    judge = Judge(artifact.load(path.parent), ())
+    diagnosis, recovered = _diagnosis(judge, ladder_folder)
+    manifest = json.loads(path.read_bytes())
+    manifest |= {
+        "version": version,
+        "families": list(diagnosis),
+        "diagnosis": {family: dataclasses.asdict(scale) for family, scale in diagnosis.items()},
+        "metrics": manifest["metrics"] | {"diagnosis": recovered},
+        "training": manifest["training"] | {"flaws_scaled_anew": _origin(judge.manifest)},
+    }
+    replace_bytes(path, (json.dumps(manifest, indent=2) + "\n").encode())
     return recovered
 
 

@@ -175,11 +175,16 @@ def _against_siblings(values: Floats, excerpts: npt.NDArray[np.int64]) -> Floats
 
 
 def _knots(told: Floats, planted: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Means of equally many stretches, the planted ones made never to fall (isotonic regression)."""
+    """Means of equally many stretches, the planted ones made never to fall (isotonic regression).
+
+    Where the same is told throughout, the scale is flat.
+    """
     parts = np.array_split(np.argsort(told, kind="stable"), min(_N_KNOTS, len(told)))
     x = np.array([told[part].mean() for part in parts])
     y = optimize.isotonic_regression([planted[part].mean() for part in parts]).x
     kept = np.append(True, np.diff(x) > 1e-9)
+    if kept.sum() == 1:
+        return (float(x[0]), float(x[0]) + 1.0), (float(planted.mean()),) * 2
     return tuple(x[kept].tolist()), tuple(y[kept].tolist())
 
 
