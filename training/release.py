@@ -17,7 +17,6 @@ from pkai.diagnosis import FamilyScale
 from pkai.features import FeatureConfig
 from pkai.scorer import Judge
 from pkai.segments import SegmentConfig
-from training.durable import replace_bytes
 from training.evaluation import evaluate
 from training.evaluation.evaluate import Agreement
 from training.fitting.fit import load_network
@@ -167,18 +166,17 @@ def scale_flaws(model_root: Path, name: str, ladder_folder: Path, *, version: st
     FileNotFoundError
         If shards are missing.
     """
-    path = model_root / name / "manifest.json"
-    judge = Judge(artifact.load(path.parent), ())
+    folder = model_root / name
+    judge = Judge(artifact.load(folder), ())
     diagnosis, recovered = _diagnosis(judge, ladder_folder)
-    manifest = json.loads(path.read_bytes())
+    manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest |= {
         "version": version,
-        "families": list(diagnosis),
-        "diagnosis": {family: dataclasses.asdict(scale) for family, scale in diagnosis.items()},
+        **export.scales(diagnosis),
         "metrics": manifest["metrics"] | {"diagnosis": recovered},
         "training": manifest["training"] | {"flaws_scaled_anew": _origin(judge.manifest)},
     }
-    replace_bytes(path, (json.dumps(manifest, indent=2) + "\n").encode())
+    export.write_manifest(folder, manifest)
     return recovered
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import piano_tone
+from made_networks import settled
 from pkai import segments
 from pkai.artifact import INPUT_NAME, OUTPUT_NAMES
 from pkai.calibration import Calibration
@@ -24,7 +25,7 @@ from training.ladder.flaws import FAMILIES
 from training.model import export
 from training.model.export import TOLERANCE, MeanOfNetworks
 from training.networks.pairwise import PairwiseRanker
-from training.networks.ranker import NetworkConfig
+from training.networks.ranker import NetworkConfig, Ranker
 from training.people.playback import wav_bytes
 
 FEATURES, CUT = FeatureConfig(), SegmentConfig()
@@ -45,13 +46,9 @@ DIAGNOSIS = {
 WEIGHTS = b"made-up weights"
 
 
-def tiny(seed: int) -> PairwiseRanker:
+def tiny(seed: int) -> Ranker:
     torch.manual_seed(seed)
-    network = PairwiseRanker(len(FAMILIES), NetworkConfig(channels=(4, 4, 4, 4, 4), hidden=8))
-    with torch.no_grad():
-        for _ in range(3):  # running statistics of its own
-            network(torch.randn(4, 200, FEATURES.n_features))
-    return network.eval()
+    return settled(PairwiseRanker(len(FAMILIES), NetworkConfig(channels=(4, 4, 4, 4, 4), hidden=8)))
 
 
 @pytest.fixture(scope="module")

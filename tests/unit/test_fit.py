@@ -182,13 +182,18 @@ def test_shards_of_other_features_are_refused(shards: Path, tmp_path: Path) -> N
         fit(dataclasses.replace(RUN, features=FeatureConfig(n_mels=64)), shards, tmp_path)
 
 
+def short_run(folder: Path, *, n_steps: int) -> Path:
+    """A config of a tiny network, validated after each step."""
+    config = folder / "run.yaml"
+    settings = "n_excerpts: 2\nn_versions: 2\nsegments: {snippet_s: 1.0, hop_s: 1.0}\nnetwork: {base: tiny}\n"
+    config.write_text(f"n_steps: {n_steps}\nvalidate_every: 1\nvalidation_batches: 1\n{settings}", encoding="utf-8")
+    return config
+
+
 def test_the_command_prints_the_best_checkpoint(
     shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = tmp_path / "run.yaml"
-    settings = "n_excerpts: 2\nn_versions: 2\nsegments: {snippet_s: 1.0, hop_s: 1.0}\nnetwork: {base: tiny}\n"
-    config.write_text(f"n_steps: 1\nvalidate_every: 1\nvalidation_batches: 1\n{settings}", encoding="utf-8")
-    out = tmp_path / "out"
+    config, out = short_run(tmp_path, n_steps=1), tmp_path / "out"
     assert main(["fit", "--config", str(config), "--ladder", str(shards), "--out", str(out), "--seed", "3"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(out / BEST_CHECKPOINT)
     assert load_network(out / BEST_CHECKPOINT)[1].seed == 3
@@ -197,10 +202,7 @@ def test_the_command_prints_the_best_checkpoint(
 def test_networks_fitted_side_by_side_are_those_fitted_one_after_the_other(
     shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = tmp_path / "run.yaml"
-    settings = "n_excerpts: 2\nn_versions: 2\nsegments: {snippet_s: 1.0, hop_s: 1.0}\nnetwork: {base: tiny}\n"
-    config.write_text(f"n_steps: 2\nvalidate_every: 1\nvalidation_batches: 1\n{settings}", encoding="utf-8")
-    common = ["fit", "--config", str(config), "--ladder", str(shards)]
+    common = ["fit", "--config", str(short_run(tmp_path, n_steps=2)), "--ladder", str(shards)]
     assert main([*common, "--out", str(tmp_path / "run"), "--seeds", "3", "5", "--threads", "2"]) == 0
     outs = [tmp_path / "run-3", tmp_path / "run-5"]
     assert capsys.readouterr().out.splitlines()[-2:] == [str(out / BEST_CHECKPOINT) for out in outs]

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from made_networks import settled
 from pkai import artifact
 from pkai.artifact import EXPLANATION_FILE, EXPLANATION_OUTPUT, GRAPH_FILE, INPUT_NAME
 from pkai.assessment import RecordingFacts
@@ -38,13 +39,11 @@ SCALE = FamilyScale(told_knots=(0.0, 1.0), severity_knots=(0.0, 1.7), some_from=
 def network(kind: str, seed: int) -> Ranker:
     torch.manual_seed(seed)
     config = NetworkConfig(kind=kind, base="tiny", channels=(4, 4, 6, 6, 24), hidden=16)  # type: ignore[arg-type]
-    made = build(config, len(FAMILIES))
+    made = settled(build(config, len(FAMILIES)))
     with torch.no_grad():
-        for _ in range(3):  # running statistics of its own
-            made(torch.randn(4, 200, FEATURES.n_features))
         for weight in made.parameters():
             weight.add_(0.1 * torch.randn_like(weight))
-    return made.eval()
+    return made
 
 
 def by_autograd(made: Ranker, snippets: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
 
+from made_networks import settled
 from pkai.artifact import INPUT_NAME, OUTPUT_NAMES
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
@@ -29,15 +30,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 def network() -> Ranker:
     """With running statistics and scales of its own, as training leaves them."""
     torch.manual_seed(7)
-    made = pairwise.build(SIZE, len(FAMILIES), "log-mel")
+    made = settled(pairwise.build(SIZE, len(FAMILIES)))
     with torch.no_grad():
-        for _ in range(3):
-            made(torch.randn(4, 200, FEATURES.n_features))
         for module in made.modules():
             if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
                 module.weight.uniform_(-0.5, 2.0)
                 module.bias.normal_()
-    return made.eval()
+    return made
 
 
 def answers(made: torch.nn.Module, n: int = 3) -> list[torch.Tensor]:

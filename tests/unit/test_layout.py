@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from made_networks import settled
 from pkai import artifact
 from pkai.calibration import Calibration
 from pkai.diagnosis import FAMILIES, FamilyScale
@@ -34,11 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 def network(config: NetworkConfig, seed: int = 0) -> Ranker:
     torch.manual_seed(seed)
-    made = build(config, len(FAMILIES)).train()
-    with torch.no_grad():
-        for _ in range(3):  # running statistics of its own
-            made(torch.randn(4, 200, FEATURES.n_features))
-    return made.eval()
+    return settled(build(config, len(FAMILIES)))
 
 
 @pytest.mark.parametrize("config", SIZES.values(), ids=SIZES)

@@ -42,11 +42,8 @@ def run(args: argparse.Namespace) -> int:
         runs = [dataclasses.replace(config, seed=seed) for seed in seeds]
         jobs = [(run, args.ladder, out) for run, out in zip(runs, outs, strict=True)]
         best = train_all(fit, jobs, n_threads=args.threads)
-    except (ValueError, OSError) as err:
+    except (ValueError, OSError, BrokenProcessPool) as err:
         _log.error("fit: %s", err)
-        return 1
-    except BrokenProcessPool:
-        _log.error("fit: a process was killed, perhaps for want of memory; with fewer --threads fewer run at once")
         return 1
     print(*best, sep="\n")
     return 0

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 import torch
@@ -42,7 +43,12 @@ def train_all(train: Callable[..., Result], jobs: Sequence[tuple[Any, ...]], *, 
         running = [
             pool.submit(_alone, train, job, n_threads // at_once, index % at_once) for index, job in enumerate(jobs)
         ]
-        results = [each.result() for each in running]
+        try:
+            results = [each.result() for each in running]
+        except BrokenProcessPool as err:
+            raise BrokenProcessPool(
+                "a process was killed, perhaps for want of memory; with fewer --threads fewer run at once"
+            ) from err
     sys.stderr.write("\n" * (_BARS * at_once))  # what comes next, comes below the progress
     return results
 

@@ -148,8 +148,7 @@ def write(
         "features": dataclasses.asdict(features),
         "segments": dataclasses.asdict(cut),
         "calibration": dataclasses.asdict(calibration),
-        "families": list(diagnosis),
-        "diagnosis": {family: dataclasses.asdict(scale) for family, scale in diagnosis.items()},
+        **scales(diagnosis),
         "metrics": metrics,
         "training": training,
     }
@@ -161,8 +160,21 @@ def write(
         replace_bytes(folder / artifact.EXPLANATION_FILE, explanation)
     replace_bytes(folder / artifact.GRAPH_FILE, graph)
     replace_bytes(folder / WEIGHTS_FILE, weights)
-    replace_bytes(folder / "manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
+    write_manifest(folder, manifest)
     return sha256
+
+
+def scales(diagnosis: Mapping[str, FamilyScale]) -> dict[str, Any]:
+    """What the manifest says of the output `flaws`."""
+    return {
+        "families": list(diagnosis),
+        "diagnosis": {family: dataclasses.asdict(scale) for family, scale in diagnosis.items()},
+    }
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write `manifest.json` of a model folder, atomically."""
+    replace_bytes(folder / "manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
 
 
 def _refuse_different(network: nn.Module, graph: bytes, example: Tensor) -> None:

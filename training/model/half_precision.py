@@ -3,14 +3,14 @@
 Arithmetic stays in 32 bits, which is as fast on a CPU: onnxruntime widens the weights when it loads the graph.
 """
 
-import itertools
-
 import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
+
+from training.model.layout import Convolution, Norm, with_norms
 
 # Shorter tensors are kept as they are: biases, and what normalises.
 _ROUNDED_FROM = 1024
@@ -30,16 +30,14 @@ def round_weights(network: nn.Module) -> None:
     ----------
     network : in evaluation mode
     """
-    for block in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
-        for one, other in itertools.pairwise(block):
-            if isinstance(one, nn.Conv1d | nn.Conv2d) and isinstance(other, nn.BatchNorm1d | nn.BatchNorm2d):
-                _take_scale(one, other)
+    for _, _, convolution, norm in with_norms(network):
+        _take_scale(convolution, norm)
     for weights in network.parameters():
         if weights.numel() >= _ROUNDED_FROM:
             weights.copy_(weights.half())
 
 
-def _take_scale(convolution: nn.Conv1d | nn.Conv2d, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+def _take_scale(convolution: Convolution, norm: Norm) -> None:
     """The same answers, with a norm that shifts and does not scale."""
     mean, variance = norm.running_mean, norm.running_var
     assert convolution.bias is None and mean is not None and variance is not None  # noqa: S101 - as all ours are built
@@ -61,14 +59,12 @@ def halved(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float16] | None:
 
 def store_halved(model: onnx.ModelProto) -> None:
     """Store the weights of a graph that 16 bits hold in 16 bits, in place; a Cast behind each widens it."""
-    casts = []
     for index, tensor in enumerate(model.graph.initializer):
         half = halved(numpy_helper.to_array(tensor)) if tensor.data_type == TensorProto.FLOAT else None
         if half is not None:
             stored = tensor.name + _SUFFIX
-            casts.append(helper.make_node("Cast", [stored], [tensor.name], to=TensorProto.FLOAT))
+            model.graph.node.insert(0, helper.make_node("Cast", [stored], [tensor.name], to=TensorProto.FLOAT))
             model.graph.initializer[index].CopyFrom(numpy_helper.from_array(half, stored))
-    _prepend(model, casts)
 
 
 def widen(model: onnx.ModelProto) -> None:
@@ -79,10 +75,3 @@ def widen(model: onnx.ModelProto) -> None:
         tensor = model.graph.initializer[stored[node.input[0]]]
         tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), node.output[0]))
         model.graph.node.remove(node)
-
-
-def _prepend(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:
-    """Nodes come in the order in which they are computed."""
-    after = list(model.graph.node)
-    del model.graph.node[:]
-    model.graph.node.extend([*nodes, *after])

@@ -19,6 +19,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training.networks.ranker import SmallRanker
 
+Convolution = nn.Conv1d | nn.Conv2d
+Norm = nn.BatchNorm1d | nn.BatchNorm2d
+
 
 def for_runtime(network: nn.Module) -> nn.Module:
     """A copy, in evaluation mode, that gives the same answers; all its graphs are made from this and share its weights.
@@ -44,11 +47,17 @@ def _over_time(network: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Sequenti
                 yield parent, name, layers
 
 
-def _fuse_norms(network: nn.Module) -> None:
+def with_norms(network: nn.Module) -> Iterator[tuple[nn.Sequential, int, Convolution, Norm]]:
+    """Convolutions with a norm behind them: the block that both are in, the convolution's place there, and both."""
     for block in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
         for index, (one, other) in enumerate(itertools.pairwise(block)):
-            if isinstance(one, nn.Conv1d | nn.Conv2d) and isinstance(other, nn.BatchNorm1d | nn.BatchNorm2d):
-                block[index], block[index + 1] = fuse_conv_bn_eval(one, other), nn.Identity()
+            if isinstance(one, Convolution) and isinstance(other, Norm):
+                yield block, index, one, other
+
+
+def _fuse_norms(network: nn.Module) -> None:
+    for block, index, convolution, norm in with_norms(network):
+        block[index], block[index + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
 
 
 class _TimeLast(nn.Module):
