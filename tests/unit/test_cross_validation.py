@@ -81,6 +81,25 @@ def test_a_stopped_run_goes_on_with_the_fold_that_it_was_stopped_in(tmp_path: Pa
     assert len(more.seen) == 3  # a further repeat keeps those there are
 
 
+def test_folds_learn_side_by_side_as_one_by_one(tmp_path: Path) -> None:
+    judged = people(TRUTH.tolist())
+    learner = AsItIs(name="length", scores=TRUTH[::-1].copy())
+    alone, together = (
+        cross_validation.run(judged, learner, Plan(repeats=2), tmp_path / str(n), data="d", n_threads=n) for n in (1, 2)
+    )
+    assert together == alone
+    assert [(each.repeat, each.fold) for each in together] == [(repeat, fold) for repeat in (0, 1) for fold in range(3)]
+
+
+def test_splits_made_under_a_later_seed_count_as_the_splits_they_are(tmp_path: Path) -> None:
+    judged = people(TRUTH.tolist())
+    cross_validation.run(judged, Noted(TRUTH), Plan(repeats=1, seed=1), tmp_path, data="d")
+    learner = Noted(TRUTH)
+    found = cross_validation.run(judged, learner, Plan(repeats=2, seed=0), tmp_path, data="d")
+    assert len(learner.seen) == 3
+    assert figures(judged, found).at_half_splits.n == 2
+
+
 @pytest.mark.parametrize("changed", ["data", "plan", "people"])
 def test_results_of_other_data_are_never_taken(changed: str, tmp_path: Path) -> None:
     cross_validation.run(people(TRUTH.tolist()), Noted(TRUTH), Plan(repeats=1), tmp_path, data="d")

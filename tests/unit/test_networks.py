@@ -1,5 +1,8 @@
 """A network scores each snippet for itself, tells where it listened and what was wrong, and can learn an order."""
 
+import copy
+from typing import Literal
+
 import pytest
 import torch
 from torch import Tensor
@@ -116,6 +119,27 @@ def test_every_weight_learns_from_what_training_makes_small(name: str) -> None:
     total.backward()  # type: ignore[no-untyped-call]
     assert [weight for weight, values in made.named_parameters() if values.grad is None] == []
     assert ("diversity" in terms) is (name in APR)
+
+
+@pytest.mark.parametrize("channels", [(2, 2, 3, 3), (16, 16, 16, 32)])
+@pytest.mark.parametrize("kind", ["pdr", "apr"])
+def test_a_network_learns_the_same_in_the_layout_of_training(
+    kind: Literal["pdr", "apr"], channels: tuple[int, ...]
+) -> None:
+    config = NetworkConfig(kind=kind, base="resnet18", channels=channels, dropout=0.0)
+    plain = pairwise.build(config, len(FAMILIES), "mfcc")
+    laid_out = copy.deepcopy(plain)
+    laid_out.lay_out_for_training()
+    heard = snippets(3)
+    for network in (plain, laid_out):
+        network(heard)[0].square().sum().backward()
+    whole = all(count % 16 == 0 for count in channels)  # the backward pass of others corrupts memory
+    stem = laid_out.get_parameter("trunk.1.0.first.0.weight")
+    assert stem.is_contiguous(memory_format=torch.channels_last) == whole
+    for one, other in zip(plain.parameters(), laid_out.parameters(), strict=True):
+        if one.grad is not None:
+            assert other.grad is not None
+            assert (other.grad - one.grad).norm() <= 1e-3 * one.grad.norm() + 1e-5
 
 
 @pytest.mark.parametrize("name", APR)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.fitting.side_by_side import train_all
+from training.fitting.side_by_side import run_all, train_all
 
 
 def told(number: int, *, line: int) -> tuple[int, int, int, int]:
@@ -36,6 +36,26 @@ def test_one_job_has_all_threads_and_needs_no_process() -> None:
         assert train_all(told, [(5,)], n_threads=2) == [(5, 0, 2, os.getpid())]
     finally:
         torch.set_num_threads(before)
+
+
+def noted(number: int, folder: Path) -> int:
+    (folder / str(number)).touch()
+    if number == 0:
+        raise ValueError("number 0 cannot be done")
+    time.sleep(1)
+    return number
+
+
+def test_each_job_that_is_done_is_told_at_once() -> None:
+    done: list[bool] = []
+    assert run_all(abs, [(-1,), (-2,), (-3,)], n_threads=2, finished=lambda: done.append(True)) == [1, 2, 3]
+    assert len(done) == 3
+
+
+def test_after_a_failure_nothing_more_begins(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="number 0 cannot be done"):
+        run_all(noted, [(number, tmp_path) for number in range(20)], n_threads=2)
+    assert len(list(tmp_path.iterdir())) < 10
 
 
 def test_a_process_that_is_killed_is_told() -> None:

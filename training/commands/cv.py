@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--setting", default="clean", help="of the rendering, as in evaluate (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="of grands and folds (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="for rendering (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="folds learnt at once, each on a core (default: %(default)s)"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the results there, for the model card")
     parser.add_argument("--json", action="store_true", help="for programs")
 
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     """Print one row for each judge, and beside them what people reach."""
     try:
         figures = _figures(args)
-    except (ValueError, OSError, PkaiError) as err:
+    except (ValueError, OSError, PkaiError, BrokenProcessPool) as err:
         _log.error("cv: %s", err)
         return 1
     from training.evaluation.evaluate import rounded
@@ -89,7 +92,7 @@ def _figures(args: argparse.Namespace) -> dict[str, Any]:
     judges: dict[str, Figures] = {}
     for label, learner, data in _learners(args, performances):
         _log.info("%s", label)
-        folds = cross_validation.run(people, learner, plan, args.cache / "cv", data=data)
+        folds = cross_validation.run(people, learner, plan, args.cache / "cv", data=data, n_threads=args.threads)
         judges[label] = cross_validation.figures(people, folds)
     figures = {
         "plan": plan,

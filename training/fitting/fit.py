@@ -26,7 +26,7 @@ from training.fitting.snippets import Batch, LadderBatches
 from training.ladder import shards
 from training.ladder.flaws import FAMILIES
 from training.networks import pairwise
-from training.networks.ranker import Ranker, SmallRanker
+from training.networks.ranker import Ranker
 
 logger = logging.getLogger(__name__)
 # What it says besides is of cloud services, and of accelerators that are not there.
@@ -47,8 +47,7 @@ class Fit(lightning.LightningModule):
         self.save_hyperparameters(dataclasses.asdict(run))
         self.how = run
         self.network = pairwise.build(run.network, len(FAMILIES), run.features.kind)
-        if isinstance(self.network, SmallRanker):  # faster; a ResNet's backward pass on a CPU crashes in this layout
-            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.lay_out_for_training()
         average = get_ema_multi_avg_fn(run.average_decay)  # type: ignore[no-untyped-call]
         self.averaged = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True).requires_grad_(False)
         self.finished = False

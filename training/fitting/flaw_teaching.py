@@ -167,7 +167,7 @@ class _Lesson(lightning.LightningModule):
         super().__init__()
         self.save_hyperparameters({"network": _digest(network), **dataclasses.asdict(how)})
         self.how, self.features = how, features
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
+        network.lay_out_for_training()
         self.network = network.requires_grad_(False).eval()
         self.layers = nn.ModuleList([network.over_time_for_flaws, network.tell_flaws]).requires_grad_(True)
         self.before = {name: tensor.clone() for name, tensor in self.layers.state_dict().items()}

@@ -11,8 +11,8 @@ run goes on where it was.
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from pkai.calibration import p_better
 from training import metrics
 from training.durable import replace_text
 from training.evaluation.evaluate import Spread, spread
+from training.fitting.side_by_side import run_all
 from training.metrics import Estimate
 from training.people.calibrate import TIE_DIFFERENCE
 from training.people.panel import Indices, People, SplitBy
@@ -128,13 +129,19 @@ class Figures:
     calibration_error: float
 
 
-def run(people: People, learner: Learner, plan: Plan, work: Path, *, data: str) -> list[FoldResult]:
+def run(people: People, learner: Learner, plan: Plan, work: Path, *, data: str, n_threads: int = 1) -> list[FoldResult]:
     """Learn and judge every fold of every repeat, but for those that an earlier call finished.
 
     Parameters
     ----------
     work : folder for the folds' results; another learner, plan or data has another folder in it
     data : a digest of the recordings as the learner hears them
+    n_threads : folds that learn at once, each on one thread
+
+    Raises
+    ------
+    BrokenProcessPool
+        If a process was killed.
     """
     everything = np.arange(len(people.ids))
     folds = [
@@ -143,13 +150,18 @@ def run(people: People, learner: Learner, plan: Plan, work: Path, *, data: str) 
         for fold, sides in enumerate(people.split(everything, plan.k, seed=plan.seed + repeat))
     ]
     folder = work / _fingerprint(people, learner, plan, data)
-    results = []
-    with tqdm(folds, desc="cross-validation", unit="fold") as bar:
-        for repeat, fold, train, held_out in bar:
-            seed = 1000 * (plan.seed + repeat) + fold
-            make = _maker(people, learner, repeat, fold, train, held_out, seed)
-            results.append(_kept(folder / f"{plan.seed + repeat}-{fold}.json", make, people.ids[held_out].tolist()))
-    return results
+    paths = [folder / f"{plan.seed + repeat}-{fold}.json" for repeat, fold, *_ in folds]
+    found = [
+        _kept(path, repeat, people.ids[out].tolist()) for path, (repeat, _, _, out) in zip(paths, folds, strict=True)
+    ]
+    jobs = [
+        (path, people, learner, repeat, fold, train, out, 1000 * (plan.seed + repeat) + fold)
+        for path, kept, (repeat, fold, train, out) in zip(paths, found, folds, strict=True)
+        if kept is None
+    ]
+    with tqdm(desc="cross-validation", total=len(folds), initial=len(folds) - len(jobs), unit="fold") as bar:
+        made = iter(run_all(_make, jobs, n_threads=n_threads, finished=bar.update))
+    return [kept or next(made) for kept in found]
 
 
 def figures(people: People, results: Sequence[FoldResult]) -> Figures:
@@ -234,33 +246,37 @@ def _repeats(results: Sequence[FoldResult]) -> list[int]:
     return sorted({result.repeat for result in results})
 
 
-def _maker(
-    people: People, learner: Learner, repeat: int, fold: int, train: Indices, held_out: Indices, seed: int
-) -> Callable[[], FoldResult]:
-    def make() -> FoldResult:
-        learnt = learner.learn(people, train, held_out, seed=seed)
-        return FoldResult(
-            repeat=repeat,
-            fold=fold,
-            held_out=people.ids[held_out].tolist(),
-            scores=learnt.scores[held_out].tolist(),
-            scale=learnt.scale,
-            tie_band=learnt.tie_band,
-            about=learnt.about,
-        )
-
-    return make
-
-
-def _kept(path: Path, make: Callable[[], FoldResult], held_out: list[str]) -> FoldResult:
-    """The result in a file, made first if there is none of these recordings."""
-    if path.is_file():
-        kept = FoldResult(**json.loads(path.read_text(encoding="utf-8")))
-        if kept.held_out == held_out:
-            return kept
-    result = make()
+def _make(
+    path: Path,
+    people: People,
+    learner: Learner,
+    repeat: int,
+    fold: int,
+    train: Indices,
+    held_out: Indices,
+    seed: int,
+) -> FoldResult:
+    """The result of a fold, kept in a file."""
+    learnt = learner.learn(people, train, held_out, seed=seed)
+    result = FoldResult(
+        repeat=repeat,
+        fold=fold,
+        held_out=people.ids[held_out].tolist(),
+        scores=learnt.scores[held_out].tolist(),
+        scale=learnt.scale,
+        tie_band=learnt.tie_band,
+        about=learnt.about,
+    )
     replace_text(path, json.dumps(asdict(result)) + "\n")
     return result
+
+
+def _kept(path: Path, repeat: int, held_out: list[str]) -> FoldResult | None:
+    """The result in a file, if it is of these recordings; another plan may have counted its repeats from elsewhere."""
+    if not path.is_file():
+        return None
+    kept = FoldResult(**json.loads(path.read_text(encoding="utf-8")))
+    return replace(kept, repeat=repeat) if kept.held_out == held_out else None
 
 
 def _fingerprint(people: People, learner: Learner, plan: Plan, data: str) -> str:

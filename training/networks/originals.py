@@ -29,6 +29,8 @@ _SIDE = 224
 # Of the features before the last stage, for a picture of that side: time steps, and places along frequency.
 _MAP_SIDE = 14
 _EPS = 1e-6
+# Numbers of 32 bits that the widest instructions of a CPU take at once.
+_VECTOR = 16
 
 
 class OriginalRanker(Ranker):
@@ -43,6 +45,7 @@ class OriginalRanker(Ranker):
 
     def __init__(self, n_families: int, config: NetworkConfig, features: FeatureKind = "mfcc") -> None:
         super().__init__(features)
+        self.widths = config.widths
         *most, last = config.widths
         stages = [_stage(before, after, stride=2) for before, after in itertools.pairwise(most)]
         self.trunk = nn.Sequential(_stem(most[0]), _stage(most[0], most[0], stride=1), *stages)
@@ -52,6 +55,11 @@ class OriginalRanker(Ranker):
 
     def _add_heads(self, before: int, last: int, dropout: float) -> None:
         self.rank = _ranking_branch(before, last, dropout)
+
+    def lay_out_for_training(self) -> None:
+        """As others, but for channels that fill no whole vector: PyTorch's backward pass corrupts memory with them."""
+        if all(channels % _VECTOR == 0 for channels in self.widths):
+            super().lay_out_for_training()
 
     def hear(self, snippets: Tensor) -> Heard:
         """Score, attention and flaws of (B, T, M) snippets."""

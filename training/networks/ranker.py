@@ -136,6 +136,10 @@ class Ranker(nn.Module, ABC):
     def hear(self, snippets: Tensor) -> Heard:
         """All that the network says of (B, T, M) snippets; what training needs."""
 
+    def lay_out_for_training(self) -> None:
+        """Put channels last in memory, in which layout a CPU trains faster."""
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
     def audible(self, snippets: Tensor) -> Tensor:
         """Features without what cannot be heard: (B, 1, T, M)."""
         heard = snippets.clamp_min(AUDIBLE_FLOOR) if self.features == "log-mel" else snippets
