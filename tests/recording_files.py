@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -98,6 +99,37 @@ def write_silent_film(path: Path) -> Path:
         for _ in range(5):
             out.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
         out.mux(stream.encode(None))
+    return path
+
+
+def write_two_tracks(path: Path) -> Path:
+    """An MP4 with the sound twice: first in a codec that nobody knows, as phones do, then as AAC."""
+    once = write(path.with_suffix(".m4a"))
+    with av.open(str(once)) as source, av.open(str(path), "w", format="mp4") as out:
+        given = source.streams.audio[0]
+        tracks = [cast(Any, out.add_stream_from_template(given)) for _ in range(2)]
+        for packet in source.demux(given):
+            for track in tracks if packet.dts is not None else []:
+                copied = av.Packet(bytes(packet))
+                copied.pts, copied.dts, copied.time_base = packet.pts, packet.dts, packet.time_base
+                copied.duration, copied.stream = packet.duration, track
+                out.mux(copied)
+    path.write_bytes(path.read_bytes().replace(b"mp4a", b"apac", 1))
+    return path
+
+
+def add_cover(path: Path, *, side: int) -> Path:
+    """An MP3 with a square picture of one colour in front of its sound, in place."""
+    rows = zlib.compress(bytes((1 + 8 * side) * side), 9)
+    ihdr = struct.pack(">IIBBBBB", side, side, 16, 6, 0, 0, 0)
+    chunks = ((b"IHDR", ihdr), (b"IDAT", rows), (b"IEND", b""))
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    picture = b"\0image/png\0\x03\0" + png
+    frame = b"APIC" + struct.pack(">I", len(picture)) + b"\0\0" + picture
+    size = bytes(len(frame) >> shift & 127 for shift in (21, 14, 7, 0))
+    path.write_bytes(b"ID3\x03\0\0" + size + frame + path.read_bytes())
     return path
 
 

@@ -41,6 +41,8 @@ _FORMATS = (
     "mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
 )
 _OPEN_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+# Opening looks at pictures beside the sound: a cover of a few MB can unpack to gigabytes.
+_STREAM_OPTIONS = {"max_pixels": "4000000"}
 _MAX_DAMAGED_PACKETS_IN_A_ROW = 1000
 # Handed on at a time: a call of the resampler costs as much as the thousand samples of one frame do, and decoding
 # drives what the next stage works with out of the cache.
@@ -104,9 +106,7 @@ def stream(
     state = decoding if decoding is not None else Decoding()
     _refuse_missing_or_empty(source)
     with _open(source) as container:
-        if not container.streams.audio:
-            raise NoAudioStream(f"the file holds no sound; {_SUPPORTED_HINT}")
-        audio = container.streams.audio[0]
+        audio = _audio_stream(container)
         state.codec = audio.codec_context.name
         state.channels = audio.codec_context.channels
         state.source_sample_rate = audio.codec_context.sample_rate
@@ -137,7 +137,8 @@ def decode(source: AudioSource, *, sample_rate: int, max_duration_s: float = MAX
     RecordingError
         As `stream` does.
     """
-    return np.concatenate(list(stream(source, sample_rate=sample_rate, max_duration_s=max_duration_s)))
+    blocks = stream(source, sample_rate=sample_rate, max_duration_s=max_duration_s)
+    return np.concatenate([np.zeros(0, np.float32), *blocks])
 
 
 def _refuse_missing_or_empty(source: AudioSource) -> None:
@@ -155,7 +156,9 @@ def _refuse_missing_or_empty(source: AudioSource) -> None:
 def _open(source: AudioSource) -> av.container.InputContainer:
     name = str(source) if isinstance(source, Path) else source
     try:
-        return av.open(name, mode="r", metadata_errors="ignore", container_options=_OPEN_OPTIONS)
+        return av.open(
+            name, mode="r", metadata_errors="ignore", options=_STREAM_OPTIONS, container_options=_OPEN_OPTIONS
+        )
     except av.error.PermissionError as err:
         raise RecordingNotFound("the file may not be read; give yourself the right to read it") from err
     except (av.error.FFmpegError, ValueError) as err:
@@ -165,6 +168,16 @@ def _open(source: AudioSource) -> av.container.InputContainer:
                     "the file breaks off before its index, so nothing of it can be read; send the whole file"
                 ) from err
         raise UnsupportedAudio(f"the file is not audio that can be read; {_SUPPORTED_HINT}") from err
+
+
+def _audio_stream(container: av.container.InputContainer) -> av.AudioStream:
+    """The first that can be decoded: beside it phones keep the sound of a room in codecs of their own."""
+    if not container.streams.audio:
+        raise NoAudioStream(f"the file holds no sound; {_SUPPORTED_HINT}")
+    for audio in container.streams.audio:
+        if audio.codec_context is not None:
+            return audio
+    raise UnsupportedAudio(f"the sound in the file is of a codec that is not known; {_SUPPORTED_HINT}")
 
 
 @contextmanager
@@ -211,7 +224,14 @@ def _resample(resampler: av.AudioResampler | None, gathered: av.AudioFifo, *, la
         return
     frame = gathered.read()
     for given in (*([_mixed(frame)] if frame else []), *([None] if last else [])):
-        for out in resampler.resample(given):
+        try:
+            resampled = resampler.resample(given)
+        except av.error.FFmpegError as err:
+            what = f"{gathered.layout.nb_channels} channel(s) at {gathered.sample_rate} Hz"
+            raise UnsupportedAudio(
+                f"sound of {what} cannot be mixed; send mono or stereo, at 8,000 to 192,000 Hz"
+            ) from err
+        for out in resampled:
             if out.samples:
                 yield _plane(out, 0)
 

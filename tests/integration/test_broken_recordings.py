@@ -1,6 +1,7 @@
 """Files as they come: cut, streamed, trimmed, joined or damaged. What is missing is told, what is whole is taken."""
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,36 @@ def test_an_m4a_cut_before_the_end_of_its_index_is_called_truncated(part: float,
     path = recording_files.cut(recording_files.write(tmp_path / "cut.m4a"), part=part)
     with pytest.raises(TruncatedRecording, match="breaks off before its index"):
         duration_s(path)
+
+
+def test_of_two_tracks_the_one_that_can_be_decoded_is_heard(tmp_path: Path) -> None:
+    assert duration_s(recording_files.write_two_tracks(tmp_path / "room.mp4")) == pytest.approx(12.0, abs=PADDING_S)
+
+
+def wav(*, channels: int = 1, rate: int = RATE, tag: int = 1) -> io.BytesIO:
+    """A second of silence."""
+    samples = bytes(2 * channels * RATE)
+    per_s = 2 * channels * rate % 2**32
+    facts = struct.pack("<IHHIIHH", 16, tag, channels, rate, per_s, 2 * channels, 16)
+    data = b"WAVEfmt " + facts + b"data" + struct.pack("<I", len(samples)) + samples
+    return io.BytesIO(b"RIFF" + struct.pack("<I", len(data)) + data)
+
+
+def test_eight_channels_are_mixed() -> None:
+    assert duration_s(wav(channels=8)) == pytest.approx(1.0, abs=PADDING_S)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (wav(channels=9), "sound of 9 channel.s. at 22050 Hz cannot be mixed; send mono or stereo"),
+        (wav(rate=2_000_000_000), "sound of 1 channel.s. at 2000000000 Hz cannot be mixed; .* at 8,000 to 192,000 Hz"),
+        (wav(tag=0x9999), "of a codec that is not known; send MP3"),
+    ],
+)
+def test_sound_that_nobody_can_play_is_refused(broken: io.BytesIO, message: str) -> None:
+    with pytest.raises(UnsupportedAudio, match=message):
+        duration_s(broken)
 
 
 def test_a_cut_file_is_refused_from_memory_as_from_disk(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
+import recording_files
 from conftest import ROOT
 from pkai import audio
 from pkai.errors import RecordingTooLong
@@ -258,6 +259,12 @@ def test_a_header_that_claims_4_gb_allocates_nothing(claimed: int, tmp_path: Pat
     path = tmp_path / "claims.wav"
     path.write_bytes(wav_header(claimed) + b"\x10" * 160_000)
     assert peak_memory_mb(path) < 30
+
+
+def test_a_cover_that_unpacks_to_a_gigabyte_is_not_unpacked(tmp_path: Path) -> None:
+    path = recording_files.add_cover(recording_files.write(tmp_path / "cover.mp3"), side=8_000)
+    assert path.stat().st_size < 2_000_000
+    assert peak_memory_mb(path) < 60  # the cover has 512 MB
 
 
 def test_memory_does_not_grow_with_the_length_of_a_recording(tmp_path: Path) -> None:
