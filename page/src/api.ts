@@ -5,10 +5,16 @@ import { Refusal } from "./refusal";
 
 // On AWS a request is handed on in base64 and may have 6 MB then; what is larger goes by way of an upload.
 export const MAX_DIRECT_BYTES = 4_000_000;
-const TIMEOUT_MS = 120_000;
+// A line may be as slow as it likes while something moves on it.
+const MAX_STANDSTILL_MS = 45_000;
+const MAX_ANSWER_MS = 120_000;
 const MAX_PATIENCE_S = 10;
 const N_TRIES = 3;
-const POLL_S = 1;
+// How often an answer to an upload is asked for, where the service names no pause: ever less often, and not for ever.
+const FIRST_POLL_S = 1;
+const POLL_GROWTH = 1.25;
+const MAX_POLL_S = 15;
+const MAX_POLLING_MS = 5 * 60_000;
 
 const TYPE_OF_SUFFIX: Record<string, string> = {
   mp3: "audio/mpeg",
@@ -83,13 +89,20 @@ export class Api {
     form.append("file", audio);
     await send("POST", offered.url, form, {}, sending);
     sending.onProgress(null);
-    for (;;) {
-      await pause(POLL_S, sending.signal);
-      const found = (await this.patiently(sending, () => this.ask("GET", offered.assessment, null, {}, null)))
-        .body as Found;
+    return this.answerAt(offered.assessment, sending);
+  }
+
+  /** Ask for the answer to an upload until it is there. */
+  private async answerAt(path: string, sending: Sending): Promise<Assessment> {
+    const giveUpAt = Date.now() + MAX_POLLING_MS;
+    for (let pauseS = FIRST_POLL_S; Date.now() < giveUpAt; pauseS = Math.min(pauseS * POLL_GROWTH, MAX_POLL_S)) {
+      const answer = await this.patiently(sending, () => this.ask("GET", path, null, {}, sending));
+      const found = answer.body as Found;
       if (found.status === "done") return found.assessment;
       if (found.status === "failed") throw Refusal.of(422, found);
+      await pause(Math.max(pauseS, answer.retryAfterS ?? 0), sending.signal);
     }
+    throw new Refusal("slow");
   }
 
   private json(method: string, path: string, body: string, sending: Sending | null = null): Promise<Answer> {
@@ -139,19 +152,33 @@ function send(
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    if (sending?.signal.aborted) return reject(new Refusal("cancelled"));
     request.open(method, url);
-    request.timeout = TIMEOUT_MS;
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-    if (sending) {
-      request.upload.onprogress = (event) => sending.onProgress(event.total ? event.loaded / event.total : 0);
-      request.upload.onload = () => sending.onProgress(null);
-      const stop = () => request.abort();
-      sending.signal.addEventListener("abort", stop, { once: true });
-      request.onloadend = () => sending.signal.removeEventListener("abort", stop);
-      if (sending.signal.aborted) return reject(new Refusal("cancelled"));
+    let timer = 0;
+    const giveUpAfter = (ms: number, code: string) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => (reject(new Refusal(code)), request.abort()), ms);
+    };
+    if (body === null) giveUpAfter(MAX_ANSWER_MS, "busy");
+    else {
+      giveUpAfter(MAX_STANDSTILL_MS, "network");
+      request.upload.onprogress = (event) => {
+        giveUpAfter(MAX_STANDSTILL_MS, "network");
+        sending?.onProgress(event.total ? event.loaded / event.total : 0);
+      };
+      request.upload.onload = () => {
+        giveUpAfter(MAX_ANSWER_MS, "busy");
+        sending?.onProgress(null);
+      };
     }
+    const stop = () => request.abort();
+    sending?.signal.addEventListener("abort", stop);
+    request.onloadend = () => {
+      clearTimeout(timer);
+      sending?.signal.removeEventListener("abort", stop);
+    };
     request.onerror = () => reject(new Refusal("network"));
-    request.ontimeout = () => reject(new Refusal("busy"));
     request.onabort = () => reject(new Refusal("cancelled"));
     request.onload = () => {
       const retryAfter = Number(request.getResponseHeader("retry-after") ?? NaN);
@@ -177,6 +204,7 @@ function parsed(text: string): unknown {
 
 function pause(seconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(new Refusal("cancelled"));
     const timer = setTimeout(resolve, seconds * 1000);
     signal.addEventListener("abort", () => (clearTimeout(timer), reject(new Refusal("cancelled"))), { once: true });
   });

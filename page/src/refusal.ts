@@ -34,7 +34,7 @@ export class Refusal extends Error {
 
   /** Whether the same recording may well be taken later. */
   get mayPass(): boolean {
-    return ["network", "busy", "signed_out", "unknown"].includes(this.code);
+    return ["network", "busy", "slow", "signed_out", "unknown"].includes(this.code);
   }
 
   static of(status: number, body: unknown, retryAfterS: number | null = null): Refusal {

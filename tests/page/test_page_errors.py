@@ -1,5 +1,7 @@
 """What can go wrong, provoked for real and told in people's words; nothing that was played is lost."""
 
+import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import chromium
 from pkai.serve import LocalServer
 
 Opening = Callable[..., Page]
+# Where the file itself is sent; /v1/uploads only tells this address.
+UPLOADS = re.compile(r"//[^/]+/uploads$")
 
 
 def give(page: Page, recording: Path) -> None:
@@ -97,6 +101,69 @@ def test_a_busy_service_is_asked_again_and_then_left_to_people(opened: Opening, 
     page.unroute("**/v1/assessments")
     page.get_by_role("alert").get_by_role("button", name="Send again").click()
     page.wait_for_selector(".answer .dial")
+
+
+# Time in the page runs 60 times as fast, and its requests give up as much sooner.
+HASTE = """
+const later = window.setTimeout.bind(window);
+window.setTimeout = (then, ms, ...rest) => later(then, ms / 60, ...rest);
+const { get, set } = Object.getOwnPropertyDescriptor(XMLHttpRequest.prototype, "timeout");
+Object.defineProperty(XMLHttpRequest.prototype, "timeout", { get, set(ms) { set.call(this, ms / 60); } });
+"""
+
+
+def test_an_upload_may_take_as_long_as_it_moves(opened: Opening, recordings: Path) -> None:
+    page = opened()
+    page.add_init_script(HASTE)
+    page.reload()
+    line = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 1_000_000}
+    line.send("Network.enable")
+    line.send("Network.emulateNetworkConditions", slow)
+    began_at = time.monotonic()
+    with page.expect_request_finished(lambda request: UPLOADS.search(request.url) is not None):
+        give(page, recordings / "large.wav")
+    assert time.monotonic() - began_at > 3  # as 180 s to the page
+    page.wait_for_selector(".answer .dial")
+
+
+def test_an_upload_that_no_longer_moves_is_given_up_and_the_take_is_kept(opened: Opening, recordings: Path) -> None:
+    page = opened()
+    page.clock.install()
+    page.route(UPLOADS, lambda _: None)  # takes nothing and says nothing
+    with page.expect_request(UPLOADS):
+        give(page, recordings / "large.wav")
+    page.clock.run_for(30_000)
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    page.clock.run_for(30_000)
+    assert "No connection" in told(page)
+    expect(page.locator(".takes li")).to_contain_text("not judged yet")
+
+
+def test_an_answer_that_does_not_come_is_asked_for_less_and_less_often_and_not_for_ever(
+    opened: Opening, recordings: Path
+) -> None:
+    page = opened()
+    page.clock.install()
+    n_asked = 0
+
+    def not_yet(route: Route) -> None:
+        nonlocal n_asked
+        n_asked += 1
+        route.fulfill(status=202, headers={"retry-after": "4"}, json={"status": "pending"})
+
+    page.route("**/v1/assessments/*", not_yet)
+    with page.expect_response("**/v1/assessments/*"):
+        give(page, recordings / "large.wav")
+    page.wait_for_timeout(200)
+    page.clock.run_for(3_000)
+    assert n_asked == 1, "asked before the pause that the service named was over"
+    for _ in range(310):
+        page.clock.run_for(1_000)
+        page.evaluate("new Promise((then) => requestIdleCallback(then))")
+    said = told(page)
+    assert "unusually long" in said and "was received" in said and "Send again" in said
+    assert 15 < n_asked < 40
 
 
 def test_sending_can_be_cancelled_and_the_take_is_kept(opened: Opening, recordings: Path) -> None:

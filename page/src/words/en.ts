@@ -129,6 +129,10 @@ export const en = {
     too_quiet: ["I heard nothing", "Move the microphone nearer to the piano, or turn it up, and record again."],
     network: ["No connection", "When you are back on line, send it again."],
     busy: ["Many are playing at the moment", "Give it a minute and send it again."],
+    slow: [
+      "The answer is taking unusually long",
+      "Your recording was received, but no judgement has come yet. Send it again in a few minutes.",
+    ],
     no_uploads: ["Long recordings are not taken here", "Send a file of less than 4 MB."],
     signed_out: ["You are signed out", "Sign in and send it again."],
     sign_in_failed: ["Signing in did not work", "Try it again."],
