@@ -60,10 +60,25 @@ def test_the_function_is_an_image_for_arm64(stack: dict[str, dict[str, Any]]) ->
 def test_traffic_moves_to_a_new_version_in_steps_that_alarms_take_back(stack: dict[str, dict[str, Any]]) -> None:
     (group,) = of_type(stack, "AWS::CodeDeploy::DeploymentGroup").values()
     watched = {alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]}
-    assert watched <= of_type(stack, "AWS::CloudWatch::Alarm").keys()
-    assert "NewVersionErrors" in watched
+    alarms = of_type(stack, "AWS::CloudWatch::Alarm")
+    assert watched <= alarms.keys()
+    # Errors over HTTP are answers of the function, and no failures of it: only the API counts them.
+    assert {"NewVersionErrors", "ServerErrors"} <= watched
+    for name in watched:
+        assert alarms[name]["Period"] * alarms[name]["EvaluationPeriods"] <= 300, "the shortest rollout is over by then"
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     assert "CodeDeployLambdaAliasUpdate" in stack["JudgeAliaslive"]["UpdatePolicy"]
+
+
+def test_no_alarm_of_a_rollout_waits_for_the_alias_that_it_moves(stack: dict[str, dict[str, Any]]) -> None:
+    group, alias = "JudgeDeploymentGroup", "JudgeAliaslive"
+    assert group in _needs(stack, alias)
+    assert alias not in _needs(stack, group)
+
+
+def test_no_alarm_stops_a_move_all_at_once() -> None:
+    (group,) = of_type(resolved(TEMPLATE, Rollout="AllAtOnce"), "AWS::CodeDeploy::DeploymentGroup").values()
+    assert group["AlarmConfiguration"] == {}, "without the property CodeDeploy would keep the alarms of before"
 
 
 def test_everything_invokes_the_alias_and_never_the_newest_code(stack: dict[str, dict[str, Any]]) -> None:
@@ -346,6 +361,19 @@ def _denies_plain_http(policy: list[dict[str, Any]], *, n_resources: int) -> Non
     assert denial["Effect"] == "Deny"
     assert denial["Principal"] == "*"
     assert len(listed(denial["Resource"])) == n_resources
+
+
+def _needs(resources: dict[str, dict[str, Any]], name: str) -> set[str]:
+    """All resources that CloudFormation makes before one."""
+    found: set[str] = set()
+    waiting = {name}
+    while waiting:
+        text = json.dumps(resources[waiting.pop()])
+        named = re.findall(r'"(?:Ref|DependsOn)": "(\w+)"|"Fn::GetAtt": \["(\w+)"|\$\{(\w+)', text)
+        new = {one for groups in named for one in groups} & resources.keys() - found
+        found |= new
+        waiting |= new
+    return found
 
 
 def _is_wildcard(resource: object) -> bool:
