@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from samcli.yamlhelper import yaml_parse
 
 from conftest import ROOT
 from resolved_stack import IMAGE, listed, of_type, resolved, statements
@@ -152,6 +153,11 @@ def test_every_object_expires_and_nothing_unfinished_or_replaced_stays(each_stac
         told = {key for rule in rules for key in rule}
         assert {"NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"} <= told
         assert "ExpirationInDays" in told or name == "Files", "only the page stays"
+
+
+def test_no_assessment_expires_before_its_recording() -> None:
+    days = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Parameters"]
+    assert days["UploadDays"]["MaxValue"] <= days["ResultDays"]["MinValue"]
 
 
 def test_uploads_start_the_function_and_results_never_do(stack: dict[str, dict[str, Any]]) -> None:
