@@ -320,6 +320,17 @@ def test_the_builder_makes_bounded_roles_only() -> None:
     assert all(role["PermissionsBoundary"] == "arn:boundary" for role in of_type(bounded, "AWS::IAM::Role").values())
 
 
+def test_the_builder_may_read_what_cloudformation_reads_of_a_function() -> None:
+    builder = statements(resolved(ROOT / "infra" / "deploy-role.yaml"), role="Builder")
+    allowed = {action for statement in builder for action in listed(statement["Action"])}
+    # The permissions of the read handler in the schema of AWS::Lambda::Function.
+    assert allowed >= {
+        "lambda:GetFunction",
+        "lambda:GetFunctionCodeSigningConfig",
+        "lambda:GetFunctionRecursionConfig",
+    }
+
+
 def test_the_boundary_allows_all_that_the_roles_of_the_stack_ask() -> None:
     bounds = resolved(ROOT / "infra" / "deploy-role.yaml")["Boundary"]["Properties"]["PolicyDocument"]["Statement"]
     allowed = {action for one in bounds for action in listed(one["Action"])}
