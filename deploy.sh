@@ -86,9 +86,10 @@ check_tools() {
 }
 
 find_commit() {
+    local deployed=(.dockerignore Dockerfile.lambda requirements lambda model template.yaml)
     commit=$(git rev-parse --short=12 HEAD 2>/dev/null) || { lacks "a git checkout, whose commit tags the image"; commit=COMMIT; }
-    if [[ -n $(git status --porcelain -- Dockerfile.lambda requirements lambda model 2>/dev/null) ]]; then
-        lacks "a commit of what is changed here: git status shows it, and the tag must tell what the image holds"
+    if [[ -n $(git status --porcelain -- "${deployed[@]}" 2>/dev/null) ]]; then
+        lacks "a commit of what is changed here: git status shows it, and the commit must tell what is deployed"
     fi
 }
 

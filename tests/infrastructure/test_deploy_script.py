@@ -1,0 +1,123 @@
+"""What `deploy.sh` asks of AWS, and what it does with each answer: AWS and Docker are scripts here."""
+
+import re
+import shlex
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+
+FORMER = ("ImageUri=former", "Rollout=Canary10Percent15Minutes", "CorsOrigins=")
+RATED = """echo '{"rating": 61.5}'"""
+FAILED = """echo '{"errorType": "ModelError"}'"""
+CANNOT_ASK = "echo 'Unknown options: --cli-binary-format' >&2; exit 252"
+AWS = r"""#!/usr/bin/env bash
+if [[ $1 == --version ]]; then echo "aws-cli/{version} Python/3.11.7"; exit; fi
+shift 2  # the region
+printf '%q ' "$@" >>"{log}"; echo >>"{log}"
+case "$*" in
+    *get-caller-identity*) echo 111111111111 ;;
+    *describe-stacks*StackStatus*)
+        if [[ -z "{status}" ]]; then echo "Stack with id pkai does not exist" >&2; exit 254; fi
+        echo "{status}" ;;
+    *describe-stacks*Parameters*) printf '%s\n' {former} | paste --serial ;;
+    *get-template*) echo 'the former template' ;;
+    "lambda invoke"*) {{ {answer}; }} >"${{@: -1}}" ;;
+esac
+"""
+DOCKER = """#!/usr/bin/env bash
+case "$1" in
+    pull) exit 1 ;;
+    image) echo "111111111111.dkr.ecr.eu-central-1.amazonaws.com/pkai@sha256:new" ;;
+esac
+"""
+
+
+@dataclass
+class Account:
+    """A checkout of the script beside an AWS of scripts."""
+
+    folder: Path
+    version: str = "2.9.19"
+    status: str = "UPDATE_COMPLETE"  # of the stack; empty where there is none
+    answer: str = RATED
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def deploy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the script."""
+        aws = AWS.format(
+            version=self.version,
+            log=self._log,
+            status=self.status,
+            former=shlex.join(FORMER),
+            answer=self.answer,
+        )
+        for name, text in (("aws", aws), ("docker", DOCKER), ("uname", "#!/bin/sh\necho aarch64\n")):
+            program = self.folder / "bin" / name
+            program.write_text(text)
+            program.chmod(0o755)
+        environment = {
+            "AWS_REGION": "eu-central-1",
+            "HOME": str(self.folder),
+            "PATH": f"{self.folder / 'bin'}:/usr/bin:/bin",
+            **self.environment,
+        }
+        command = [str(self.checkout / "deploy.sh"), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+    @property
+    def checkout(self) -> Path:
+        """Where the script is."""
+        return self.folder / "checkout"
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "asked"
+
+    def asked(self, command: str = "") -> list[list[str]]:
+        """Each call of AWS that begins so, in order, as its arguments."""
+        return [shlex.split(line) for line in self._log.read_text().splitlines() if line.startswith(command)]
+
+    def deployed(self) -> list[tuple[str, ...]]:
+        """Parameters of each deployment of the service."""
+        calls = [call for call in self.asked("cloudformation deploy") if _after(call, "--stack-name") == "pkai"]
+        return [tuple(call[call.index("--parameter-overrides") + 1 :]) for call in calls]
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Account:
+    account = Account(tmp_path)
+    (tmp_path / "bin").mkdir()
+    for name in ("deploy.sh", "template.yaml", ".dockerignore"):
+        target = account.checkout / name
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes((ROOT / name).read_bytes())
+    (account.checkout / "deploy.sh").chmod(0o755)
+    git = ("git", "-C", account.checkout, "-c", "user.name=test", "-c", "user.email=test@example.com")
+    for step in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", "all")):
+        subprocess.run([*git, *step], check=True)
+    return account
+
+
+def test_a_version_that_rates_stays(account: Account) -> None:
+    done = account.deploy("Authorization=OPEN")
+    assert done.returncode == 0, done.stderr
+    (parameters,) = account.deployed()
+    assert re.fullmatch("ImageUri=.+@sha256:new", parameters[0])
+    assert parameters[1:] == ("Authorization=OPEN",)
+
+
+@pytest.mark.parametrize("name", [".dockerignore", "template.yaml"])
+def test_what_is_not_committed_is_not_deployed(account: Account, name: str) -> None:
+    with (account.checkout / name).open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    done = account.deploy()
+    assert done.returncode == 1
+    assert "a commit of what is changed here" in done.stderr
+
+
+def _after(call: list[str], option: str) -> str | None:
+    return call[call.index(option) + 1] if option in call else None
