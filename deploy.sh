@@ -4,7 +4,8 @@
 #   AWS_REGION=eu-central-1 ./deploy.sh [--dry-run] [--stack NAME] [--repository NAME] [Parameter=value …]
 #
 # Parameters are those of template.yaml, such as Authorization=OPEN; what is not given stays as it was. It is safe to
-# run again: what is there already is left alone. If the question is not answered, the last deployment is put back.
+# run again: what is there already is left alone. If the answer is no rating, the last deployment is put back; if the
+# question could not be asked, the stack stays, and what to do is told.
 #
 # REGISTRY=HOST[:PORT] pushes to another registry than the account's own; BASE=IMAGE builds on another base image;
 # AWS_ENDPOINT_URL talks to another AWS than Amazon's.
@@ -75,7 +76,14 @@ can_build_for_arm64() {
 
 check_tools() {
     command -v git >/dev/null || lacks "git"
-    command -v aws >/dev/null || lacks "the AWS command line (https://aws.amazon.com/cli)"
+    if ! command -v aws >/dev/null; then
+        lacks "the AWS command line, version 2 (https://aws.amazon.com/cli)"
+    else
+        local version
+        version=$(aws --version 2>&1) || true
+        [[ $version == aws-cli/2.* ]] \
+            || lacks "version 2 of the AWS command line (https://aws.amazon.com/cli): $(command -v aws) is ${version%% *}"
+    fi
     if ! command -v docker >/dev/null; then
         lacks "docker"
     elif ! docker info >/dev/null 2>&1; then
@@ -193,8 +201,15 @@ deploy() {
 
 smoke() {
     step "Smoke request: the recording in $smoke_event is to be rated"
-    run amazon lambda invoke --function-name "$stack-judge:live" --cli-binary-format raw-in-base64-out --cli-read-timeout 300 \
-        --payload "file://$smoke_event" "$work/answer.json" || return 1
+    # The wait is longer than the function may take: Lambda ends what hangs, and that is an answer too.
+    local ask=(lambda invoke --function-name "$stack-judge:live" --cli-binary-format raw-in-base64-out
+        --cli-read-timeout 360 --payload "file://$smoke_event")
+    if ! run amazon "${ask[@]}" "$work/answer.json"; then
+        say "it could not be asked, which is not the judge's fault: stack $stack stays as commit $commit made it, untried"
+        say "  to ask again: aws --region $region ${ask[*]} /dev/stdout"
+        [[ -z $before ]] || say "  to go back: ./deploy.sh from the commit, and with the parameters, of before"
+        exit 1
+    fi
     [[ -n $dry_run ]] || grep --quiet '"rating":' "$work/answer.json" || {
         say "the answer holds no rating: $(head -c 600 "$work/answer.json")"
         return 1

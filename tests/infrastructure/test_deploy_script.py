@@ -110,6 +110,27 @@ def test_a_version_that_rates_stays(account: Account) -> None:
     assert parameters[1:] == ("Authorization=OPEN",)
 
 
+def test_a_question_that_could_not_be_asked_takes_nothing_back(account: Account) -> None:
+    account.answer = CANNOT_ASK
+    done = account.deploy()
+    assert done.returncode == 1
+    assert len(account.deployed()) == 1
+    told = done.stderr.partition("it could not be asked")[2]
+    (again,) = re.findall("to ask again: aws --region eu-central-1 (.+)", told)
+    assert again.split()[:-1] == account.asked("lambda invoke")[0][:-1]
+    assert "to go back:" in told
+
+
+@pytest.mark.parametrize("version", ["1.45.11", "1.29.0"])
+def test_version_1_of_the_command_line_is_refused_before_anything_is_done(account: Account, version: str) -> None:
+    account.version = version
+    done = account.deploy()
+    assert done.returncode == 1
+    assert "version 2 of the AWS command line" in done.stderr
+    assert f"{account.folder}/bin/aws is aws-cli/{version}" in done.stderr
+    assert [call[0] for call in account.asked()] == ["sts"]
+
+
 @pytest.mark.parametrize("name", [".dockerignore", "template.yaml"])
 def test_what_is_not_committed_is_not_deployed(account: Account, name: str) -> None:
     with (account.checkout / name).open("a", encoding="utf-8") as file:
