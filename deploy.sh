@@ -7,6 +7,7 @@
 # run again: what is there already is left alone. If the answer is no rating, the last deployment is put back; if the
 # question could not be asked, the stack stays, and what to do is told.
 #
+# ROLE_ARN=ARN lets CloudFormation make the stack by that role, the BuilderArn of infra/deploy-role.yaml for one;
 # REGISTRY=HOST[:PORT] pushes to another registry than the account's own; BASE=IMAGE builds on another base image;
 # AWS_ENDPOINT_URL talks to another AWS than Amazon's.
 set -euo pipefail
@@ -17,6 +18,7 @@ repository=pkai
 dry_run=
 parameters=()
 smoke_event=events/direct_base64.json
+by_role=(${ROLE_ARN:+--role-arn "$ROLE_ARN"})
 
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; }
 while (($#)); do
@@ -54,6 +56,11 @@ run() {
 }
 amazon() { aws ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} --region "$region" "$@"; }
 deploy_stack() { run amazon cloudformation deploy --no-fail-on-empty-changeset "$@"; }
+# The service's stack from a template, with parameters.
+deploy_service() {
+    deploy_stack --stack-name "$stack" --template-file "$1" --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND \
+        "${by_role[@]}" --parameter-overrides "${@:2}"
+}
 # Whether what a command describes is there; that it "does not exist" is an answer, any other failure ends the script.
 is_there() {
     if amazon "$@" >"$work/described" 2>"$work/refused"; then return 0; fi
@@ -180,7 +187,7 @@ remember() {
         "" | REVIEW_IN_PROGRESS) say "this is its first deployment" ;;
         ROLLBACK_COMPLETE)
             say "its first deployment failed, and such a stack can only be removed"
-            run amazon cloudformation delete-stack --stack-name "$stack"
+            run amazon cloudformation delete-stack --stack-name "$stack" "${by_role[@]}"
             run amazon cloudformation wait stack-delete-complete --stack-name "$stack" ;;
         *)
             amazon cloudformation get-template --stack-name "$stack" --template-stage Original \
@@ -194,9 +201,7 @@ remember() {
 
 deploy() {
     step "Stack $stack, with the image by its digest"
-    deploy_stack --stack-name "$stack" --template-file template.yaml \
-        --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND \
-        --parameter-overrides "ImageUri=$digest" "${parameters[@]}"
+    deploy_service template.yaml "ImageUri=$digest" "${parameters[@]}"
 }
 
 smoke() {
@@ -225,8 +230,7 @@ put_back() {
     step "Putting back what was deployed before"
     local former
     mapfile -t former <"$work/before.parameters"
-    deploy_stack --stack-name "$stack" --template-file "$work/before.yaml" \
-        --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --parameter-overrides "${former[@]}"
+    deploy_service "$work/before.yaml" "${former[@]}"
 }
 
 check

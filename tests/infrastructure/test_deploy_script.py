@@ -9,11 +9,21 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
+from resolved_stack import listed, resolved, statements
 
 FORMER = ("ImageUri=former", "Rollout=Canary10Percent15Minutes", "CorsOrigins=")
+BUILDER = "arn:aws:iam::111111111111:role/pkai-deploy-role-Builder"
 RATED = """echo '{"rating": 61.5}'"""
 FAILED = """echo '{"errorType": "ModelError"}'"""
 CANNOT_ASK = "echo 'Unknown options: --cli-binary-format' >&2; exit 252"
+# Of the commands that do not ask for the action they are named after.
+ACTIONS: dict[str, set[str]] = {
+    "cloudformation deploy": {"cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet"},
+    "cloudformation wait": {"cloudformation:DescribeStacks"},
+    "ecr get-login-password": {"ecr:GetAuthorizationToken"},
+    "lambda invoke": {"lambda:InvokeFunction"},
+    "sts get-caller-identity": set(),  # everybody may
+}
 AWS = r"""#!/usr/bin/env bash
 if [[ $1 == --version ]]; then echo "aws-cli/{version} Python/3.11.7"; exit; fi
 shift 2  # the region
@@ -138,6 +148,37 @@ def test_what_is_not_committed_is_not_deployed(account: Account, name: str) -> N
     done = account.deploy()
     assert done.returncode == 1
     assert "a commit of what is changed here" in done.stderr
+
+
+def test_cloudformation_makes_the_service_by_the_role_that_is_named(account: Account) -> None:
+    account.answer = FAILED
+    account.environment = {"ROLE_ARN": BUILDER}
+    account.deploy()
+    assert [_after(call, "--role-arn") for call in account.asked("cloudformation deploy")] == 2 * [BUILDER]
+
+
+def test_a_stack_that_never_came_up_is_removed_first(account: Account) -> None:
+    account.status = "ROLLBACK_COMPLETE"
+    account.environment = {"ROLE_ARN": BUILDER}
+    done = account.deploy()
+    assert done.returncode == 0, done.stderr
+    (removal,) = account.asked("cloudformation delete-stack")
+    assert _after(removal, "--role-arn") == BUILDER
+    assert len(account.deployed()) == 1
+
+
+@pytest.mark.parametrize("status", ["", "ROLLBACK_COMPLETE", "UPDATE_COMPLETE"])
+def test_the_role_of_ci_may_do_all_that_the_script_asks(account: Account, status: str) -> None:
+    account.status, account.answer = status, FAILED
+    account.deploy()
+    asked = set().union(*(_actions(*call[:2]) for call in account.asked()))
+    role = statements(resolved(ROOT / "infra" / "deploy-role.yaml"), role="Deployer")
+    assert asked <= {action for statement in role for action in listed(statement["Action"])}
+
+
+def _actions(service: str, command: str) -> set[str]:
+    named = "".join(word.capitalize() for word in command.split("-"))
+    return ACTIONS.get(f"{service} {command}", {f"{service}:{named}"})
 
 
 def _after(call: list[str], option: str) -> str | None:
