@@ -227,9 +227,11 @@ put_back() {
         say "its log: aws logs tail /aws/lambda/$stack-judge; to remove it: aws cloudformation delete-stack --stack-name $stack"
         return
     fi
-    step "Putting back what was deployed before"
+    step "Putting back what was deployed before, all at once"
     local former
     mapfile -t former <"$work/before.parameters"
+    deploy_service "$work/before.yaml" "${former[@]}" Rollout=AllAtOnce
+    step "Putting back how traffic moves to the next version"
     deploy_service "$work/before.yaml" "${former[@]}"
 }
 

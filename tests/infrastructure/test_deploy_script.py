@@ -120,6 +120,16 @@ def test_a_version_that_rates_stays(account: Account) -> None:
     assert parameters[1:] == ("Authorization=OPEN",)
 
 
+def test_an_answer_without_a_rating_takes_all_traffic_back_at_once(account: Account) -> None:
+    account.answer = FAILED
+    done = account.deploy()
+    assert done.returncode == 1
+    assert "the answer holds no rating" in done.stderr
+    _, back, then = account.deployed()
+    assert back == (*FORMER, "Rollout=AllAtOnce"), "of two values the AWS command line takes the last"
+    assert then == FORMER, "the next version is to move in steps again"
+
+
 def test_a_question_that_could_not_be_asked_takes_nothing_back(account: Account) -> None:
     account.answer = CANNOT_ASK
     done = account.deploy()
@@ -154,7 +164,7 @@ def test_cloudformation_makes_the_service_by_the_role_that_is_named(account: Acc
     account.answer = FAILED
     account.environment = {"ROLE_ARN": BUILDER}
     account.deploy()
-    assert [_after(call, "--role-arn") for call in account.asked("cloudformation deploy")] == 2 * [BUILDER]
+    assert [_after(call, "--role-arn") for call in account.asked("cloudformation deploy")] == 3 * [BUILDER]
 
 
 def test_a_stack_that_never_came_up_is_removed_first(account: Account) -> None:
