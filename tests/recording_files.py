@@ -23,6 +23,7 @@ FORMATS = {
     "aac": ("aac", "adts", 22_050),
     "opus": ("libopus", "ogg", 48_000),
     "webm": ("libopus", "webm", 48_000),
+    "flv": ("aac", "flv", 22_050),
 }
 
 
@@ -115,6 +116,18 @@ def write_two_tracks(path: Path) -> Path:
                 copied.duration, copied.stream = packet.duration, track
                 out.mux(copied)
     path.write_bytes(path.read_bytes().replace(b"mp4a", b"apac", 1))
+    return path
+
+
+def add_late_stream(path: Path, *, part: float = 0.75) -> Path:
+    """An FLV in which pictures begin midway, of which its header said nothing, in place."""
+    whole = path.read_bytes()
+    at = 13  # the first tag
+    while at < part * len(whole):
+        at += 11 + int.from_bytes(whole[at + 1 : at + 4], "big") + 4
+    picture = b"\x12" + bytes(50)
+    tag = b"\x09" + len(picture).to_bytes(3, "big") + bytes(7) + picture
+    path.write_bytes(whole[:at] + tag + len(tag).to_bytes(4, "big") + whole[at:])
     return path
 
 

@@ -75,7 +75,9 @@ def load(folder: Path) -> ModelFiles:
         manifest = _parse(raw)
         onnx = (folder / GRAPH_FILE).read_bytes()
     except OSError as err:
-        raise ModelContractError(f"model folder {folder} lacks {Path(err.filename or '').name}") from err
+        raise ModelContractError(
+            f"model folder {folder} lacks {Path(err.filename or '').name}; set PKAI_MODEL_DIR to the models' folder"
+        ) from err
     except (AttributeError, KeyError, TypeError, ValueError) as err:
         raise ModelContractError(
             f"{folder / 'manifest.json'} is not a manifest of schema {SCHEMA_VERSION}: {err}"

@@ -49,6 +49,14 @@ _MAX_DAMAGED_PACKETS_IN_A_ROW = 1000
 _RESAMPLED_AT_ONCE_S = 2.0
 # What a channel of two counts in FFmpeg's mono.
 _EACH_OF_TWO = np.float32(np.sqrt(0.5))
+# Less of the energy of two channels is left in their sum only where one is the other upside down.
+_CANCELLED = 0.01
+# Sampling rates that a recording has; another is an accident or an attack, which resampling would take much memory for.
+_LOWEST_RATE, _HIGHEST_RATE = 1_000, 768_000
+# What an encoder adds to a recording that is just as long as it may be.
+_PADDING_S = 0.1
+# Full scale is 1; float samples may pass it, but not so far.
+_LOUDEST = 1e6
 _SUPPORTED_HINT = "send MP3, M4A/AAC, WebM, Ogg, Opus, FLAC or WAV"
 
 
@@ -115,7 +123,7 @@ def stream(
         for block in _resampled(container, audio, sample_rate, state):
             n_samples += len(block)
             state.duration_s = n_samples / sample_rate
-            if state.duration_s > max_duration_s:
+            if state.duration_s > max_duration_s + _PADDING_S:
                 raise RecordingTooLong(
                     f"recording is longer than {max_duration_s / 60:g} min; send at most {max_duration_s / 60:g} min"
                 )
@@ -143,6 +151,8 @@ def decode(source: AudioSource, *, sample_rate: int, max_duration_s: float = MAX
 
 def _refuse_missing_or_empty(source: AudioSource) -> None:
     if isinstance(source, Path):
+        if source.is_dir():
+            raise RecordingNotFound(f"{source} is a folder; give the path of a recording")
         if not source.is_file():
             raise RecordingNotFound(f"there is no file {source.name}; give the path of a recording")
         size = source.stat().st_size
@@ -154,7 +164,7 @@ def _refuse_missing_or_empty(source: AudioSource) -> None:
 
 
 def _open(source: AudioSource) -> av.container.InputContainer:
-    name = str(source) if isinstance(source, Path) else source
+    name = str(source.absolute()) if isinstance(source, Path) else source  # "12:30.m4a" alone is read as an address
     try:
         return av.open(
             name, mode="r", metadata_errors="ignore", options=_STREAM_OPTIONS, container_options=_OPEN_OPTIONS
@@ -205,6 +215,10 @@ def _resampled(
         found = (frame.format.name, frame.layout, frame.sample_rate)
         if layout != found:  # joined files change midway
             yield from _resample(resampler, gathered, last=True)
+            if not _LOWEST_RATE <= frame.sample_rate <= _HIGHEST_RATE:
+                raise UnsupportedAudio(
+                    f"sound sampled at {frame.sample_rate} Hz cannot be heard; send one at 8,000 to 192,000 Hz"
+                )
             # Planar, as it computes inside: of packed samples, even of one channel, it makes a copy each way.
             resampler, gathered = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate), av.AudioFifo()
             layout = found
@@ -227,24 +241,39 @@ def _resample(resampler: av.AudioResampler | None, gathered: av.AudioFifo, *, la
         try:
             resampled = resampler.resample(given)
         except av.error.FFmpegError as err:
-            what = f"{gathered.layout.nb_channels} channel(s) at {gathered.sample_rate} Hz"
             raise UnsupportedAudio(
-                f"sound of {what} cannot be mixed; send mono or stereo, at 8,000 to 192,000 Hz"
+                f"sound of {gathered.layout.nb_channels} channels cannot be mixed; send mono or stereo"
             ) from err
         for out in resampled:
             if out.samples:
-                yield _plane(out, 0)
+                yield _sound(_plane(out, 0))
+
+
+def _sound(block: Waveform) -> Waveform:
+    if not np.abs(block).max() < _LOUDEST:  # of not-a-number nothing is true
+        raise UnsupportedAudio("the file holds samples that are no numbers, or none of a sound; export it anew")
+    return block
 
 
 def _mixed(frame: av.AudioFrame) -> av.AudioFrame:
-    """Stereo as most codecs give it, mixed down as the resampler would, which takes three times as long for it."""
-    if frame.format.name != "fltp" or frame.layout.name != "stereo":
+    """Two channels as one, as the resampler would mix them, which takes three times as long for it.
+
+    Where they cancel each other, for a cable or an app turned one of them upside down, the louder is heard alone.
+    """
+    if frame.layout.nb_channels != 2:
         return frame  # the resampler mixes whatever there is
+    if frame.format.name != "fltp":
+        (frame,) = av.AudioResampler(format="fltp", layout=frame.layout, rate=frame.sample_rate).resample(frame)
+    left, right = _plane(frame, 0), _plane(frame, 1)
     mixed = av.AudioFrame("fltp", "mono", frame.samples)
     mixed.sample_rate = frame.sample_rate
     mono = _plane(mixed, 0)
-    np.add(_plane(frame, 0), _plane(frame, 1), out=mono)
-    mono *= _EACH_OF_TWO
+    with np.errstate(over="ignore", invalid="ignore"):  # what is no sound is refused when it is resampled
+        np.add(left, right, out=mono)
+        mono *= _EACH_OF_TWO
+        energy = [float(channel @ channel) for channel in (left, right)]
+        if float(mono @ mono) < _CANCELLED * sum(energy):
+            np.multiply(left if energy[0] >= energy[1] else right, 2 * _EACH_OF_TWO, out=mono)
     return mixed
 
 
@@ -264,9 +293,11 @@ def _frames(container: av.container.InputContainer, audio: av.AudioStream, state
             frames = packet.decode()
         except av.error.EOFError:
             return
-        except av.error.FFmpegError:
+        except (av.error.FFmpegError, IndexError) as err:
             state.damaged_packets += 1
             damaged_in_a_row += 1
+            if isinstance(err, IndexError):  # a stream came up midway that PyAV does not know of
+                packets = container.demux(audio)
         else:
             damaged_in_a_row = 0
             state._sound_packets += bool(frames)

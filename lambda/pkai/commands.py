@@ -138,6 +138,7 @@ def _invoke(arguments: argparse.Namespace) -> int:
         raise RequestError(f"{arguments.event} cannot be read ({err.strerror}); give the path of an event") from err
     except ValueError as err:
         raise RequestError(f"{arguments.event} is not JSON: {err}") from err
+    _settings_of_environment()
     answer = importlib.import_module("handler").handler(event, _LocalContext())
     _write([json.dumps(answer)])
     failed = isinstance(answer, dict) and ("error" in answer or answer.get("statusCode", 200) >= 400)
@@ -161,7 +162,7 @@ def local_server(arguments: argparse.Namespace, root: Path) -> "Iterator[LocalSe
     Raises
     ------
     RequestError
-        If the port cannot be listened on.
+        If the port cannot be listened on, or the folder not be written to.
     """
     from pkai.folder import Folder
     from pkai.serve import RESULTS_BUCKET, UPLOAD_PATH, UPLOADS_BUCKET, LocalServer
@@ -170,6 +171,11 @@ def local_server(arguments: argparse.Namespace, root: Path) -> "Iterator[LocalSe
     settings = dataclasses.replace(
         _settings(arguments), buckets=(), uploads_bucket=UPLOADS_BUCKET, results_bucket=RESULTS_BUCKET
     )
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=root).close()
+    except OSError as err:
+        raise RequestError(f"{root} cannot be written to ({err.strerror}); choose another with --folder") from err
     try:
         server = LocalServer(arguments.host, arguments.port, n_workers=arguments.workers)
     except OSError as err:
@@ -198,11 +204,15 @@ class _LocalContext:
         return 60_000
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
+def _settings_of_environment() -> Settings:
     try:
-        settings = Settings.from_env()
+        return Settings.from_env()
     except ValueError as err:
         raise RequestError(str(err)) from err
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    settings = _settings_of_environment()
     return dataclasses.replace(
         settings,
         model=arguments.model or settings.model,
@@ -224,7 +234,7 @@ def _hearings(judge: "Judge", arguments: argparse.Namespace, *, with_chroma: boo
             with _progress(f"listening to {path.name} ({number} of {len(arguments.files)}) …"):
                 hearing = judge.hear(path, with_chroma=with_chroma)
         except RecordingError as err:
-            sys.stderr.write(f"pkai: {printable(str(path))}: {err}\n")
+            sys.stderr.write(f"pkai: {printable(str(path))}: {printable(str(err))}\n")
             if arguments.json:
                 _write([json.dumps({"file": str(path), "error": {"code": err.code, "message": str(err)}})])
         else:
@@ -254,7 +264,7 @@ def _canvas(out: Path | None) -> "AbstractContextManager[Canvas | None]":
     except ModuleNotFoundError as err:
         if (err.name or "").partition(".")[0] != "matplotlib":
             raise
-        raise RequestError("pictures need matplotlib; install it with: pip install 'pkai[plot]'") from err
+        raise RequestError("pictures need matplotlib; in the folder of P-KAI: pip install '.[plot]'") from err
     return plot.canvas(out)
 
 

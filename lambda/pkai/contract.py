@@ -42,8 +42,12 @@ PAIR_EXAMPLE = 'send {"first": {"base64": "…"}, "second": {"s3": "s3://bucket/
 AUDIO_TYPES = (
     "audio/mpeg", "audio/mp3", "audio/mp4", "audio/m4a", "audio/x-m4a", "audio/aac", "audio/aacp", "audio/ogg",
     "audio/opus", "audio/webm", "audio/flac", "audio/x-flac", "audio/wav", "audio/wave", "audio/x-wav",
-    "audio/vnd.wave", "audio/aiff", "audio/x-aiff", "application/ogg", "video/mp4", "video/quicktime", "video/webm",
+    "audio/vnd.wave", "audio/aiff", "audio/x-aiff", "audio/amr", "audio/3gpp", "audio/3gpp2", "audio/x-caf",
+    "audio/x-matroska", "application/ogg", "video/mp4", "video/quicktime", "video/webm", "video/3gpp", "video/3gpp2",
+    "video/x-matroska",
 )  # fmt: skip
+# Named in one request; each makes the answer longer.
+MAX_REFERENCES = 100
 # As the body itself also without saying which.
 RAW_TYPES = (*AUDIO_TYPES, "application/octet-stream")
 _SOURCES = ("audio", "first", "second")
@@ -113,7 +117,7 @@ class Options(_Request):
     """What to compare a recording with, and the model to ask."""
 
     piece: Name | None = None
-    references: list[Name] | None = None
+    references: Annotated[list[Name], Field(max_length=MAX_REFERENCES)] | None = None
     model: Name | None = None
 
 

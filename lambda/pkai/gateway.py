@@ -103,13 +103,14 @@ def request_of(event: dict[str, Any]) -> HttpRequest:
     context = event["requestContext"]
     http = context.get("http")
     if isinstance(http, dict):
-        method, path = _text(http.get("method")), _text(event.get("rawPath"))
+        method, path, staged = _text(http.get("method")), _text(event.get("rawPath")), True
         query = parse_qs(_text(event.get("rawQueryString")), keep_blank_values=True)
     else:
         method, path = event["httpMethod"], _text(event.get("path"))
+        staged = context.get("path", path) == path  # a REST API tells the path without the stage, an HTTP API with it
         query = _query_of_first_payload(event)
     stage = _text(context.get("stage"))
-    if stage and stage != "$default":
+    if staged and stage and stage != "$default":
         path = path.removeprefix(f"/{stage}") or "/"
     headers = event.get("headers")
     return HttpRequest(

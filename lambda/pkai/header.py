@@ -14,6 +14,9 @@ _PLACEHOLDER_BYTES = 0x7FFF_0000
 # Where Xing or Info stands after the start of its frame: by MPEG version and mono or stereo.
 _XING_OFFSETS = (13, 21, 36)
 _XING_HAS_FRAME_COUNT = 0x1
+# WAV's tags of uncompressed samples: integers, floats, and either. Their bytes in a second follow from rate and width,
+# which FFmpeg goes by, too; recorders get the header's own figure wrong now and then.
+_SAMPLES_AS_THEY_ARE = (1, 3, 0xFFFE)
 
 
 def wav_duration_s(file: IO[bytes]) -> float | None:
@@ -29,7 +32,8 @@ def wav_duration_s(file: IO[bytes]) -> float | None:
             return size / bytes_per_s if bytes_per_s and 0 < size < _PLACEHOLDER_BYTES else None
         body = file.read(16) if name == b"fmt " else b""
         if len(body) == 16:
-            bytes_per_s = struct.unpack_from("<I", body, 8)[0]
+            tag, _, rate, bytes_per_s, bytes_at_once = struct.unpack_from("<HHIIH", body)
+            bytes_per_s = rate * bytes_at_once if tag in _SAMPLES_AS_THEY_ARE else bytes_per_s
         file.seek(size + size % 2 - len(body), 1)
     return None
 

@@ -92,7 +92,7 @@ class ObjectLibrary:
     ----------
     documents : S3
     bucket, key : of the object
-    beginning : references that a list begins with where there is none yet
+    beginning : references that are taken, and that a list begins with, where there is none yet
     clock : seconds
     """
 
@@ -147,9 +147,7 @@ class ObjectLibrary:
             with self._lock:
                 self._read_newer()
                 known, etag = self._known, self._etag
-            if known is None:
-                known = self._beginning.references() if self._beginning else ()
-            changed = references.joined(known, reference, replace=replace)
+            changed = references.joined(known or (), reference, replace=replace)
             if etag and changed == known:
                 return known  # the put of a try that seemed to fail
             if self._documents.exchange(self._bucket, self._key, references.document(changed), etag=etag):
@@ -166,7 +164,8 @@ class ObjectLibrary:
         found = self._documents.newer(self._bucket, self._key, etag=self._etag)
         self._checked_at = self._clock()
         if found.absent:
-            self._known, self._etag = None, None
+            self._known = self._beginning.references() if self._beginning else None
+            self._etag = None
         elif found.content is not None:
             self._known = references.parse(found.content, where=self._place)
             self._etag = found.etag

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from pkai import chroma
 from pkai.chroma import Chroma
+from pkai.errors import ModelContractError
 from pkai.references import Reference
 
 # Steps whose chroma correlate by more than this speak for an alignment, by less against it.
@@ -60,10 +61,18 @@ def recognise(heard: Chroma, references: Sequence[Reference]) -> Recognition:
     Parameters
     ----------
     heard : (S, 12), as `chroma.loudness` gives it
+
+    Raises
+    ------
+    ModelContractError
+        If the chroma of a reference is none.
     """
     # References that were played from one score share their chroma.
     packed = dict.fromkeys((reference.piece, reference.chroma) for reference in references if reference.chroma)
-    known = [(piece, chroma.unpack(text)) for piece, text in packed]
+    try:
+        known = [(piece, chroma.unpack(text)) for piece, text in packed]
+    except ValueError as err:
+        raise ModelContractError(f"the chroma of a reference is none: {err}; `pkai references add` makes it") from err
     if not known or len(heard) == 0:
         return Recognition(piece=None, confidence=0.0)
     steps = [kept for _, kept in known]

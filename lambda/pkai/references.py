@@ -6,6 +6,7 @@ audio of theirs.
 
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -52,8 +53,11 @@ def parse(document: bytes, *, where: str) -> tuple[Reference, ...]:
         If it is no such list.
     """
     try:
-        references = tuple(Reference(**entry) for entry in json.loads(document))
-    except (TypeError, ValueError) as err:
+        entries = json.loads(document)
+        if not isinstance(entries, list):
+            raise ValueError("it must begin with [")
+        references = tuple(_checked(Reference(**entry)) for entry in entries)
+    except (TypeError, ValueError, AttributeError) as err:
         raise ModelContractError(f"{where} is no list of references: {err}") from err
     names = [reference.name for reference in references]
     if len(set(names)) != len(names):
@@ -61,10 +65,20 @@ def parse(document: bytes, *, where: str) -> tuple[Reference, ...]:
     return references
 
 
+def _checked(reference: Reference) -> Reference:
+    for field in ("name", "title", "piece", "level", "chroma"):
+        if not isinstance(value := getattr(reference, field), str):
+            raise ValueError(f"{field} is {value!r}; it must be text")
+    for score in reference.scores.values():
+        if not isinstance(score, int | float) or not math.isfinite(score):
+            raise ValueError(f"a score of {reference.name!r} is {score!r}; it must be a finite number")
+    return reference
+
+
 def document(references: Iterable[Reference]) -> bytes:
     """References as they are kept: JSON that a person can read and a diff can show."""
     plain = [dataclasses.asdict(reference) for reference in references]
-    return (json.dumps(plain, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def described(*, piece: str, level: str, title: str, name: str | None) -> Reference:
@@ -119,18 +133,19 @@ def select(
         If a name or the piece is unknown, or has no score by the model; the message lists what there is.
     """
     scored = tuple(reference for reference in references if model_sha256 in reference.scores)
+    chosen = scored
     if names is not None:
         known = {reference.name: reference for reference in scored}
         unknown = [name for name in names if name not in known]
         if unknown:
             raise RequestError(f"{_lack(unknown[0], references)}; there are: {', '.join(known)}")
-        scored = tuple(known[name] for name in names)
-    if piece is None:
-        return scored
-    of_piece = tuple(reference for reference in scored if reference.piece == piece)
-    if not of_piece:
-        pieces = sorted({reference.piece for reference in scored})
+        chosen = tuple(known[name] for name in dict.fromkeys(names))
+    pieces = sorted({reference.piece for reference in scored})
+    if piece is not None and piece not in pieces:
         raise RequestError(f"no reference performance of piece {piece!r}; there are: {', '.join(pieces)}")
+    of_piece = tuple(reference for reference in chosen if piece in (None, reference.piece))
+    if chosen and not of_piece:
+        raise RequestError(f"none of the references named is of piece {piece!r}; name others, or no piece")
     return of_piece
 
 

@@ -7,6 +7,7 @@ Differences: at test time TSN takes 25 evenly spaced snippets; here they are den
 frame is heard. In a trial all snippets ranked recordings 5 points better than 5 of them did.
 """
 
+import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -126,6 +127,13 @@ def refuse_too_short(n_frames: int, snippet_frames: int, features: FeatureConfig
     if n_frames < snippet_frames:
         need_s = snippet_frames / features.frames_per_s
         if duration_s < need_s:
-            raise RecordingTooShort(f"recording is {duration_s:.1f} s; at least {need_s:.1f} s is needed")
+            raise RecordingTooShort(f"recording is {_down(duration_s)} s; at least {need_s:.1f} s is needed")
         played_s = n_frames / features.frames_per_s
-        raise RecordingTooShort(f"only {played_s:.1f} s of the recording is playing; at least {need_s:.1f} s is needed")
+        raise RecordingTooShort(
+            f"only {_down(played_s)} s of the recording is playing; at least {need_s:.1f} s is needed"
+        )
+
+
+def _down(seconds: float) -> str:
+    """With one digit, never more than there are."""
+    return f"{math.floor(10 * seconds) / 10:.1f}"

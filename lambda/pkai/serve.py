@@ -28,6 +28,8 @@ UPLOAD_PATH = "/uploads"
 MAX_CONNECTIONS = 64
 _QUEUE_LENGTH = 256
 _IDLE_TIMEOUT_S = 10.0
+# Of a Content-Length that anybody means.
+_MOST_DIGITS = 18
 _FORM_OVERHEAD_BYTES = 64 * 1024
 _CHUNK_BYTES = 1024 * 1024
 _log = logging.getLogger("pkai.serve")
@@ -105,7 +107,9 @@ class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = _IDLE_TIMEOUT_S
     error_content_type = "application/json"
-    error_message_format = '{"error": {"code": "invalid_request", "message": "%(message)s", "request_id": "-"}}'
+    error_message_format = (
+        '{"error": {"code": "invalid_request", "message": "this is no HTTP request", "request_id": "-"}}'
+    )
     server: LocalServer
 
     def log_message(self, format: str, *arguments: object) -> None:
@@ -116,8 +120,8 @@ class _Connection(BaseHTTPRequestHandler):
         return "pkai"
 
     def _respond(self) -> None:
-        path = urlsplit(self.path).path
         try:
+            path = _path(self.path)
             if path == UPLOAD_PATH and self.command == "POST":
                 self._receive(self._body(MAX_OBJECT_BYTES + _FORM_OVERHEAD_BYTES))
             else:
@@ -152,7 +156,7 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection = True
             raise RequestError("the length of the body is not told; send Content-Length instead of chunks")
         length = self.headers.get("content-length", "0")
-        if not length.isdecimal():
+        if not length.isdecimal() or len(length) > _MOST_DIGITS:
             self.close_connection = True
             raise RequestError("Content-Length is no number")
         if int(length) > max_bytes:
@@ -185,6 +189,13 @@ class _Connection(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+
+def _path(address: str) -> str:
+    try:
+        return urlsplit(address).path
+    except ValueError as err:
+        raise RequestError(f"the address cannot be read: {err}") from err
 
 
 def parse_form(content_type: str, body: bytes) -> tuple[dict[str, str], bytes]:

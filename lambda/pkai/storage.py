@@ -199,13 +199,13 @@ def _client() -> "S3Client":
     from botocore.config import Config
 
     # A session of its own: boto3's default one must not be used by two threads at once.
-    # Virtual addressing: with it a presigned form names the bucket's own region, not the global endpoint.
+    # With both options of S3 a presigned form names the bucket's own region, which the page may post to, everywhere.
     config = Config(
         retries={"mode": "standard"},
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
         signature_version="s3v4",
-        s3={"addressing_style": "virtual"},
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
         max_pool_connections=32,
     )
     return Session().client("s3", config=config)

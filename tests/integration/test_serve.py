@@ -1,6 +1,7 @@
 """`pkai serve` over real HTTP: every route, uploads into a folder, and many clients at once."""
 
 import json
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -112,7 +113,9 @@ def test_a_body_over_the_limit_is_refused_with_its_code(server: LocalServer) -> 
     assert (answer.status_code, code(answer)) == (413, "request_too_large")
 
 
-@pytest.mark.parametrize("headers", [{"Transfer-Encoding": "chunked"}, {"Content-Length": "-5"}])
+@pytest.mark.parametrize(
+    "headers", [{"Transfer-Encoding": "chunked"}, {"Content-Length": "-5"}, {"Content-Length": "9" * 5000}]
+)
 def test_a_body_of_unknown_length_is_refused(headers: dict[str, str], server: LocalServer) -> None:
     connection = HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
     connection.putrequest("POST", "/v1/assessments")
@@ -122,6 +125,15 @@ def test_a_body_of_unknown_length_is_refused(headers: dict[str, str], server: Lo
     answer = connection.getresponse()
     assert (answer.status, json.loads(answer.read())["error"]["code"]) == (400, "invalid_request")
     connection.close()
+
+
+@pytest.mark.parametrize("line", [b"GET http://[x/ HTTP/1.1", b'GET "x" y z HTTP/1.1', b'FOO"X / HTTP/1.1'])
+def test_what_is_no_request_is_answered_in_json(line: bytes, server: LocalServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.server_address[1]), timeout=30) as connection:
+        connection.sendall(line + b"\r\nConnection: close\r\n\r\n")
+        head, _, body = b"".join(iter(lambda: connection.recv(65_536), b"")).partition(b"\r\n\r\n")
+    assert head.split()[1] in (b"400", b"501")
+    assert json.loads(body)["error"]["code"] == "invalid_request"
 
 
 def test_a_path_that_leaves_the_folder_leads_nowhere(server: LocalServer, tmp_path: Path) -> None:

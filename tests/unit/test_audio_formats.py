@@ -147,6 +147,18 @@ def test_every_format_becomes_the_same_waveform_and_its_facts_are_told(file_form
     assert decoding.damaged_packets == 0
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
+def test_channels_that_cancel_each_other_are_heard_as_one_of_them(suffix: str, tmp_path: Path) -> None:
+    music = playing(44_100)
+    heard = []
+    for name, second in (("upright", music), ("upside-down", -music)):
+        path = tmp_path / f"{name}.{suffix}"
+        soundfile.write(path, np.stack((music, second), axis=1), 44_100)
+        heard.append(audio.decode(path, sample_rate=SAMPLE_RATE))
+    assert np.abs(heard[0]).max() > 0.1
+    np.testing.assert_allclose(heard[1], heard[0], atol=0.02 if suffix == "ogg" else 1e-4)
+
+
 def test_two_channels_are_mixed_as_ffmpeg_mixes_them(tmp_path: Path, rng: np.random.Generator) -> None:
     path = tmp_path / "apart.ogg"
     music = playing(44_100)

@@ -129,7 +129,30 @@ def test_a_model_that_is_not_there_is_our_fault(
     recordings: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["score", "--model-dir", str(tmp_path), str(recordings[0])]) == 1
-    assert capsys.readouterr().err == f"pkai: model folder {tmp_path / 'apr'} lacks manifest.json\n"
+    assert (
+        capsys.readouterr().err
+        == f"pkai: model folder {tmp_path / 'apr'} lacks manifest.json; set PKAI_MODEL_DIR to the models' folder\n"
+    )
+
+
+def test_a_folder_is_told_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", str(tmp_path)]) == 1
+    assert f"{tmp_path} is a folder; give the path of a recording" in capsys.readouterr().err
+
+
+def test_a_wrong_setting_is_told_where_the_handler_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "event.json").write_text("{}")
+    monkeypatch.setenv("PKAI_BUCKETS", "A_")
+    assert main(["invoke", str(tmp_path / "event.json")]) == 2
+    assert capsys.readouterr().err.startswith("pkai: PKAI_BUCKETS")
+
+
+def test_a_service_that_could_keep_nothing_does_not_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["serve", "--port", "0", "--folder", str(tmp_path / "file")]) == 2
+    assert "file cannot be written to (File exists); choose another with --folder" in capsys.readouterr().err
 
 
 def test_a_wrong_setting_is_told_by_its_name(
@@ -161,7 +184,7 @@ def test_without_matplotlib_it_is_told_how_to_get_it(
     monkeypatch.delattr("pkai.plot", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["score", str(recordings[0]), "--plot", "out.png"]) == 2
-    assert "pip install 'pkai[plot]'" in capsys.readouterr().err
+    assert "pip install '.[plot]'" in capsys.readouterr().err
 
 
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:

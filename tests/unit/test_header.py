@@ -30,6 +30,13 @@ def test_a_wav_promises_its_data_chunk_over_its_bytes_per_second() -> None:
     assert header.wav_duration_s(wav(chunk(b"fmt ", FORMAT), chunk(b"data", b"", 48_000))) == 3.0
 
 
+def test_of_samples_as_they_are_the_bytes_in_a_second_are_counted_and_of_others_told() -> None:
+    wrong = struct.pack("<HHIIHH", 1, 1, 8000, 8_000, 2, 16)
+    assert header.wav_duration_s(wav(chunk(b"fmt ", wrong), chunk(b"data", b"", 48_000))) == 3.0
+    adpcm = struct.pack("<HHIIHH", 2, 1, 8000, 4_000, 256, 4)
+    assert header.wav_duration_s(wav(chunk(b"fmt ", adpcm), chunk(b"data", b"", 12_000))) == 3.0
+
+
 def test_chunks_between_format_and_data_are_passed_over_odd_ones_with_their_padding() -> None:
     file = wav(chunk(b"fmt ", FORMAT + b"\0\0"), chunk(b"LIST", b"odd"), chunk(b"data", b"", 16_000))
     assert header.wav_duration_s(file) == 1.0

@@ -43,7 +43,11 @@ def test_what_is_written_is_read_again() -> None:
     assert references.parse(references.document(KNOWN), where="here") == KNOWN
 
 
-@pytest.mark.parametrize("value", [None, 3, [3], [{"name": "a"}], [entry(shoe_size=43)], {"a": 1}])
+@pytest.mark.parametrize(
+    "value",
+    [None, 3, [3], [{"name": "a"}], [entry(shoe_size=43)], {"a": 1}, {}, [entry(piece=None)], [entry(scores=[1.0])],
+     [entry(scores={"hash": "hi"})], [entry(scores={"hash": float("nan")})]],
+)  # fmt: skip
 def test_what_is_no_list_of_references_is_refused(value: object) -> None:
     with pytest.raises(ModelContractError, match=r"references\.json is no list of references"):
         read(value)
@@ -74,6 +78,15 @@ def test_names_choose_in_the_order_given() -> None:
 
 def test_no_names_choose_none() -> None:
     assert references.select(KNOWN, model_sha256="hash", piece=None, names=()) == ()
+
+
+def test_a_name_given_twice_counts_once() -> None:
+    assert names(references.select(KNOWN, model_sha256="hash", piece=None, names=("c", "a", "c"))) == ["c", "a"]
+
+
+def test_names_of_other_pieces_alone_are_refused() -> None:
+    with pytest.raises(RequestError, match="none of the references named is of piece 'gymnopedie'"):
+        references.select(KNOWN, model_sha256="hash", piece="gymnopedie", names=("a", "b"))
 
 
 def test_names_and_a_piece_choose_what_is_both() -> None:

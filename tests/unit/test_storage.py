@@ -12,10 +12,24 @@ import pytest
 import local_aws
 from pkai import storage
 from pkai.errors import RecordingNotFound, RecordingTooLarge, StorageError
+from pkai.settings import Settings
+from pkai.storage import S3
 from pkai.store import MAX_OBJECT_BYTES, Place
 
 Behaviour = Callable[[BaseHTTPRequestHandler], None]
 PLACE = Place(bucket="recordings", key="one.mp3")
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+def test_a_form_is_posted_where_the_page_may_post_to(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (local_aws.ENVIRONMENT | {"AWS_DEFAULT_REGION": region}).items():
+        monkeypatch.setenv(name, value)
+    storage._client.cache_clear()
+    form = S3().upload_form(PLACE, content_type="audio/mpeg", notes={}, expires_in_s=60)
+    storage._client().close()
+    storage._client.cache_clear()
+    allowed = Settings(region=region, uploads_bucket=PLACE.bucket).upload_origin
+    assert form.url == f"{allowed}/"
 
 
 class Stub:
