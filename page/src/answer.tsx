@@ -2,8 +2,7 @@
 
 import type { JSX } from "preact";
 import { useContext, useEffect, useRef } from "preact/hooks";
-import { scaleOf } from "./colours";
-import type { Assessment } from "./contract";
+import type { Assessment, Passage } from "./contract";
 import { arriveAt } from "./arrive";
 import type { Desk } from "./desk";
 import { Diagnosis } from "./diagnosis";
@@ -11,8 +10,11 @@ import { Dial } from "./dial";
 import { Ladder } from "./ladder";
 import { useDark } from "./scheme";
 import type { Take } from "./takes";
-import { type Hear, type Player, Waveform } from "./waveform";
-import { minutes, pieceName, points, Spoken, useWords, when } from "./words/words";
+import { attentionVaries, type Hear, type Player, Waveform } from "./waveform";
+import { minutes, pieceName, points, Spoken, useWords, when, type Words } from "./words/words";
+
+// Points of rating. What is nearer together the judge mostly calls equal.
+const MIN_STANDOUT = 5;
 
 export function useTakeName(): (take: Take) => string {
   const words = useWords();
@@ -39,7 +41,9 @@ export function Answer({ desk, take }: { desk: Desk; take: Take }): JSX.Element 
         <Dial assessment={assessment} />
         <Standing assessment={assessment} />
         {assessment.warnings.map((notice) => (
-          <p key={notice.code} class="hint warn">{words.warnings[notice.code] ?? notice.message}</p>
+          <p key={notice.code} class="hint warn">
+            {words.warnings[notice.code]?.(piecesOf(assessment, words)) ?? notice.message}
+          </p>
         ))}
         <button type="button" class="action" onClick={() => void desk.record()}>{words.again}</button>
       </div>
@@ -61,7 +65,13 @@ function Standing({ assessment }: { assessment: Assessment }): JSX.Element {
   return rank.of > 0 ? <p class="standing">{words.standing(rank.better_than, equal, rank.of)}</p> : <></>;
 }
 
-function pieceTold(assessment: Assessment, words: ReturnType<typeof useWords>): string {
+/** The pieces that it is compared with. */
+function piecesOf(assessment: Assessment, words: Words): string {
+  const names = assessment.comparisons.map(({ reference }) => pieceName(words, reference.piece, reference.title));
+  return [...new Set(names)].join(" · ");
+}
+
+function pieceTold(assessment: Assessment, words: Words): string {
   const { piece } = assessment;
   if (!piece) return "";
   if (piece.name === null) return words.unknownPiece;
@@ -74,15 +84,17 @@ export function OverTime({ take, player }: { take: Take; player?: { current: Pla
   const words = useWords();
   const dark = useDark();
   const assessment = take.assessment!;
-  const scale = scaleOf([assessment], dark);
   return (
     <section aria-labelledby="over-time">
       <h2 id="over-time">{words.overTime}</h2>
       {take.audio ? (
         <>
-          <Waveform audio={take.audio} assessment={assessment} scale={scale} dark={dark} {...(player ? { player } : {})} />
+          <Waveform audio={take.audio} assessment={assessment} dark={dark} {...(player ? { player } : {})} />
           <p class="hint">
-            {words.overTimeHint} <span class="attention-key" aria-hidden="true" /> {words.attention}
+            {words.overTimeHint}
+            {attentionVaries(assessment) && (
+              <> <span class="attention-key" aria-hidden="true" /> {words.attention}</>
+            )}
           </p>
         </>
       ) : (
@@ -101,26 +113,25 @@ function Passages({
 }): JSX.Element {
   const words = useWords();
   if (assessment.strongest.length + assessment.weakest.length === 0) return <></>;
+  const usual = median(assessment.timeline.map((point) => point.rating));
   const all = [
-    ...assessment.strongest.map((passage) => ({ passage, strong: true })),
-    ...assessment.weakest.map((passage) => ({ passage, strong: false })),
+    ...assessment.strongest.filter((one) => one.rating - usual >= MIN_STANDOUT).map((passage) => ({ passage, strong: true })),
+    ...assessment.weakest.filter((one) => usual - one.rating >= MIN_STANDOUT).map((passage) => ({ passage, strong: false })),
   ];
   return (
     <section aria-labelledby="passages">
       <h2 id="passages">{words.passages}</h2>
+      {all.length === 0 && <p>{words.even}</p>}
       <ul class="passages">
         {all.map(({ passage, strong }) => {
           const from = minutes(passage.start_s);
           const to = minutes(passage.end_s);
-          const apart = points(Math.abs(passage.rating - assessment.rating));
           return (
             <li key={passage.start_s} class={strong ? "strong" : "weak"}>
               <span class="mark" aria-hidden="true">{strong ? "▲" : "▼"}</span>
               <span>
                 <strong>{strong ? words.strongest(from, to) : words.weakest(from, to)}</strong>
-                <span class="hint">
-                  {strong ? words.above(points(passage.rating), apart) : words.below(points(passage.rating), apart)}
-                </span>
+                <span class="hint">{passageTold(passage, strong, assessment, words)}</span>
               </span>
               {onHear && (
                 <button type="button" class="play" aria-label={words.hear(from, to)} onClick={() => onHear(passage.start_s, passage.end_s)}>
@@ -133,4 +144,19 @@ function Passages({
       </ul>
     </section>
   );
+}
+
+/** Its rating, and how far that is from the whole; the whole may lie beyond all of its passages, and is left out then. */
+function passageTold(passage: Passage, strong: boolean, assessment: Assessment, words: Words): string {
+  const rating = points(passage.rating);
+  const above = Number(rating) - Number(points(assessment.rating));
+  if (strong && above > 0) return words.above(rating, String(above));
+  if (!strong && above < 0) return words.below(rating, String(-above));
+  return words.rated(rating);
+}
+
+function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

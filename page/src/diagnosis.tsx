@@ -14,6 +14,8 @@ export function Diagnosis({ assessment, onHear }: Props): JSX.Element {
   const words = useWords();
   const { diagnosis } = assessment;
   if (!diagnosis || diagnosis.length === 0) return <></>;
+  // One scale for all families: the same severity is as dark in each row, and a little of it is never black.
+  const most = Math.max(1, ...diagnosis.flatMap((one) => one.over_time));
   const heard = diagnosis.filter((one) => one.extent !== "none").sort((a, b) => b.cost - a.cost);
   const sound = diagnosis.filter((one) => one.extent === "none").map((one) => words.families[one.family] ?? one.family);
   return (
@@ -22,7 +24,7 @@ export function Diagnosis({ assessment, onHear }: Props): JSX.Element {
       {heard.length === 0 && <p>{words.flawless}</p>}
       <ul class="findings">
         {heard.map((one) => (
-          <Flaw key={one.family} finding={one} assessment={assessment} onHear={onHear} />
+          <Flaw key={one.family} finding={one} most={most} assessment={assessment} onHear={onHear} />
         ))}
       </ul>
       {sound.length > 0 && heard.length > 0 && <p class="hint">{words.sound(sound.join(" · "))}</p>}
@@ -30,7 +32,7 @@ export function Diagnosis({ assessment, onHear }: Props): JSX.Element {
   );
 }
 
-function Flaw({ finding, assessment, onHear }: { finding: Finding } & Props): JSX.Element {
+function Flaw({ finding, most, assessment, onHear }: { finding: Finding; most: number } & Props): JSX.Element {
   const words = useWords();
   const name = words.families[finding.family] ?? finding.family;
   const everywhere = finding.passages.length === 0;
@@ -40,7 +42,7 @@ function Flaw({ finding, assessment, onHear }: { finding: Finding } & Props): JS
         <strong>{name}</strong>
         <span class="extent">{words.extents[finding.extent]}</span>
       </p>
-      <Severity finding={finding} assessment={assessment} label={words.severity(name)} />
+      <Severity finding={finding} most={most} assessment={assessment} label={words.severity(name)} />
       <p>{words.finding(finding.family, finding.extent, everywhere, finding.sentence)}</p>
       <p class="finding-places">
         {finding.passages.map(({ start_s, end_s }) => {
@@ -58,9 +60,16 @@ function Flaw({ finding, assessment, onHear }: { finding: Finding } & Props): JS
   );
 }
 
+interface SeverityProps {
+  finding: Finding;
+  /** The severity that is darkest. */
+  most: number;
+  assessment: Assessment;
+  label: string;
+}
+
 /** How bad it is along the recording: the darker, the worse. */
-function Severity({ finding, assessment, label }: { finding: Finding; assessment: Assessment; label: string }): JSX.Element {
-  const most = Math.max(1e-6, ...finding.over_time);
+function Severity({ finding, most, assessment, label }: SeverityProps): JSX.Element {
   return (
     <svg class="severity" viewBox={`0 0 ${assessment.recording.duration_s} 1`} preserveAspectRatio="none" role="img" aria-label={label}>
       {assessment.timeline.map((point, i) => (

@@ -3,7 +3,6 @@
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { useTakeName } from "./answer";
-import { scaleOf } from "./colours";
 import type { PairAssessment } from "./contract";
 import { arriveAt } from "./arrive";
 import type { Desk } from "./desk";
@@ -25,7 +24,6 @@ export function Pair({ desk, takes, pair }: Props): JSX.Element {
   const dark = useDark();
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => arriveAt(heading.current), []);
-  const scale = scaleOf(takes.map((take) => take.assessment!), dark); // one for both, so that colours compare
   const better = pair && pair.outcome === "worse" ? takes[1] : takes[0];
   const told = !pair
     ? words.byRating
@@ -45,7 +43,7 @@ export function Pair({ desk, takes, pair }: Props): JSX.Element {
               <h2>{nameOf(take)}</h2>
               <Dial assessment={take.assessment!} />
             </div>
-            {take.audio && <Waveform audio={take.audio} assessment={take.assessment!} scale={scale} dark={dark} />}
+            {take.audio && <Waveform audio={take.audio} assessment={take.assessment!} dark={dark} />}
           </section>
         ))}
       </div>

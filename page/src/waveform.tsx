@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useImperativeHandle, useRef, useState } from "preact/hooks";
 import type { Ref } from "preact";
 import type WaveSurfer from "wavesurfer.js";
-import { isPlaying, ratingAt, type Scale } from "./colours";
+import { colourOf, isPlaying, ratingAt } from "./colours";
 import type { Assessment } from "./contract";
 import { minutes, useWords } from "./words/words";
 
@@ -12,6 +12,9 @@ const HEIGHT = 96;
 const BAR = 3;
 const GAP = 1;
 const STEP_S = 2;
+// Of the mean. The attention of a short take often differs less from stretch to stretch, and the judge went by all of
+// it then; drawn to its own extremes it would look as if the judge had chosen.
+const MIN_ATTENTION_SPAN = 0.25;
 
 /** Play a passage, from and to these seconds. */
 export type Hear = (from: number, to: number) => void;
@@ -23,12 +26,11 @@ export interface Player {
 interface Props {
   audio: Blob;
   assessment: Assessment;
-  scale: Scale;
   dark: boolean;
   player?: Ref<Player>;
 }
 
-export function Waveform({ audio, assessment, scale, dark, player }: Props): JSX.Element {
+export function Waveform({ audio, assessment, dark, player }: Props): JSX.Element {
   const words = useWords();
   const frame = useRef<HTMLDivElement>(null);
   const surfer = useRef<WaveSurfer | null>(null);
@@ -38,7 +40,7 @@ export function Waveform({ audio, assessment, scale, dark, player }: Props): JSX
 
   useEffect(() => {
     let gone = false;
-    void draw(audio, assessment, scale, dark).then(({ made, host }) => {
+    void draw(audio, assessment, dark).then(({ made, host }) => {
       if (gone || !frame.current) return made.destroy();
       frame.current.replaceChildren(host);
       surfer.current = made;
@@ -82,7 +84,7 @@ export function Waveform({ audio, assessment, scale, dark, player }: Props): JSX
         aria-valuetext={`${minutes(time)} / ${minutes(duration)}`}
         onKeyDown={onKeyDown}
       />
-      <Attention assessment={assessment} />
+      {attentionVaries(assessment) && <Attention assessment={assessment} />}
       <div class="waveform-foot">
         <button type="button" class="play" onClick={() => void surfer.current?.playPause()}>
           <svg viewBox="0 0 24 24" aria-hidden="true">
@@ -91,16 +93,27 @@ export function Waveform({ audio, assessment, scale, dark, player }: Props): JSX
           {plays ? words.pause : words.play}
         </button>
         <span class="time" aria-hidden="true">{`${minutes(time)} / ${minutes(duration)}`}</span>
-        <Legend scale={scale} />
+        <Legend dark={dark} />
       </div>
     </div>
   );
 }
 
-/** What the judge went by, stretch by stretch, under the waveform: the darker, the more. */
+/** From the least to the most attention of any stretch. */
+function attentionSpan(assessment: Assessment): [number, number] {
+  const each = assessment.timeline.map((point) => point.attention);
+  return [Math.min(...each), Math.max(...each)];
+}
+
+export function attentionVaries(assessment: Assessment): boolean {
+  const [least, most] = attentionSpan(assessment);
+  return most - least >= MIN_ATTENTION_SPAN;
+}
+
+/** What the judge went by, stretch by stretch, under the waveform: the darker, the more. The least still shows. */
 function Attention({ assessment }: { assessment: Assessment }): JSX.Element {
   const words = useWords();
-  const most = Math.max(2, ...assessment.timeline.map((point) => point.attention));
+  const [least, most] = attentionSpan(assessment);
   const duration = assessment.recording.duration_s;
   return (
     <svg class="attention" viewBox={`0 0 ${duration} 1`} preserveAspectRatio="none" role="img" aria-label={words.attention}>
@@ -111,25 +124,25 @@ function Attention({ assessment }: { assessment: Assessment }): JSX.Element {
           y={0}
           width={point.end_s - point.start_s}
           height={1}
-          fill-opacity={Math.min(1, point.attention / most)}
+          fill-opacity={0.15 + (0.85 * (point.attention - least)) / (most - least)}
         />
       ))}
     </svg>
   );
 }
 
-export function Legend({ scale }: { scale: Scale }): JSX.Element {
+function Legend({ dark }: { dark: boolean }): JSX.Element {
   const words = useWords();
-  const steps = Array.from({ length: 9 }, (_, i) => scale.low + ((scale.high - scale.low) * i) / 8);
+  const steps = Array.from({ length: 9 }, (_, i) => (100 * i) / 8);
   return (
     <span class="legend">
-      <span>{`${words.weaker} ${Math.round(scale.low)}`}</span>
+      <span>{`${words.weaker} 0`}</span>
       <svg viewBox="0 0 9 1" preserveAspectRatio="none" aria-hidden="true">
         {steps.map((rating, i) => (
-          <rect key={rating} x={i} y={0} width={1.05} height={1} fill={scale.colour(rating)} />
+          <rect key={rating} x={i} y={0} width={1.05} height={1} fill={colourOf(rating, dark)} />
         ))}
       </svg>
-      <span>{`${Math.round(scale.high)} ${words.stronger}`}</span>
+      <span>{`100 ${words.stronger}`}</span>
     </span>
   );
 }
@@ -137,7 +150,6 @@ export function Legend({ scale }: { scale: Scale }): JSX.Element {
 async function draw(
   audio: Blob,
   assessment: Assessment,
-  scale: Scale,
   dark: boolean,
 ): Promise<{ made: WaveSurfer; host: HTMLDivElement }> {
   const { default: Surfer } = await import("wavesurfer.js");
@@ -151,7 +163,7 @@ async function draw(
     dragToSeek: true,
     progressColor: dark ? "#ffffff59" : "#00000040",
     blobMimeType: audio.type,
-    renderFunction: (channels, context) => drawBars(channels[0]!, context, assessment, scale),
+    renderFunction: (channels, context) => drawBars(channels[0]!, context, assessment, dark),
   });
   adoptStyles(made);
   return { made, host };
@@ -181,7 +193,7 @@ function drawBars(
   samples: Float32Array | number[],
   context: CanvasRenderingContext2D,
   assessment: Assessment,
-  scale: Scale,
+  dark: boolean,
 ): void {
   const { width, height } = context.canvas;
   const ratio = window.devicePixelRatio || 1;
@@ -193,7 +205,7 @@ function drawBars(
     const time = ((bar + 0.5) / bars) * assessment.recording.duration_s;
     const tall = Math.max(2 * ratio, (peak / loudest) ** 0.8 * height * 0.96);
     context.globalAlpha = isPlaying(assessment, time) ? 1 : 0.3;
-    context.fillStyle = scale.colour(ratingAt(assessment, time));
+    context.fillStyle = colourOf(ratingAt(assessment, time), dark);
     context.beginPath();
     context.roundRect(bar * step, (height - tall) / 2, BAR * ratio, tall, BAR * ratio);
     context.fill();

@@ -1,6 +1,6 @@
 import type { Outcome } from "../contract";
 
-const OUTCOMES: Record<Outcome, string> = { better: "you play better", equivalent: "about equal", worse: "plays better than you" };
+const OUTCOMES: Record<Outcome, string> = { better: "you play better", equivalent: "about equal", worse: "you are not yet as good" };
 
 export const en = {
   tagline: "Play. I’m listening.",
@@ -57,35 +57,40 @@ export const en = {
   passages: "Passages",
   strongest: (from: string, to: string) => `Strongest: ${from} to ${to}`,
   weakest: (from: string, to: string) => `Weakest: ${from} to ${to}`,
+  even: "No passage stands out: all are rated about alike.",
+  rated: (rating: string) => `rated ${rating}`,
   above: (rating: string, points: string) => `rated ${rating}, ${points} above the whole`,
   below: (rating: string, points: string) => `rated ${rating}, ${points} below the whole`,
   hear: (from: string, to: string) => `Hear ${from} to ${to}`,
   diagnosis: "What to work on",
   flawless: "Nothing stands out to be mended.",
-  sound: (families: string) => `In good order: ${families}.`,
+  sound: (families: string) => `Nothing noticed: ${families}.`,
   families: {
-    timing: "rhythm",
+    timing: "timing",
     tempo: "tempo",
     notes: "notes",
     dynamics: "dynamics",
     articulation: "articulation",
     pedal: "pedal",
-    hesitation: "flow",
+    hesitation: "hesitation",
   } as Record<string, string>,
   extents: { some: "some", much: "much" } as Record<string, string>,
   /** The service says it in English already: what was heard, where, and how to practise. */
   finding: (_family: string, _extent: string, _everywhere: boolean, told: string) => told.replace(/^[^:]*: [^.]*\. /, ""),
-  severity: (family: string) => `Where ${family} suffers`,
+  severity: (family: string) => `${family} along the recording`,
   ladder: "Your place among the references",
   you: "You",
+  chanceHead: "Chance that you play better",
   chance: (percent: string) => `${percent} chance that you play better`,
   outcomes: OUTCOMES,
+  /** Each is given the pieces that the references play. */
   warnings: {
-    short_recording: "It was short; 20 seconds or more give a surer rating.",
-    unknown_piece: "I did not recognise the piece, so you are compared with all references. Choose it before you play, and the comparison is fairer.",
-    references_unscored: "Some references are left out for the moment.",
-    damaged_audio: "Some of the file was damaged and was left out.",
-  } as Record<string, string>,
+    short_recording: () => "It was short; 20 seconds or more give a surer rating.",
+    unknown_piece: (pieces) =>
+      `I recognised none of the pieces that I know (${pieces}), so you are compared with all references. If it is one of these, choose it before you play, and the comparison is fairer.`,
+    references_unscored: () => "Some references are left out for the moment.",
+    damaged_audio: () => "Some of the file was damaged and was left out.",
+  } as Record<string, (pieces: string) => string>,
   judgedBy: (name: string, version: string) => `Judged by ${name} ${version}`,
   again: "Play again",
   yourTakes: "Your takes",

@@ -5,6 +5,7 @@ import { useContext } from "preact/hooks";
 import { en, type Words } from "./en";
 import { ja } from "./ja";
 
+export type { Words };
 export type Language = "en" | "ja";
 
 const KEPT = "pkai-language";
