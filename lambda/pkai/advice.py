@@ -74,6 +74,11 @@ def sentence(family: str, extent: Extent, places: Sequence[tuple[float, float]])
     return f"{name}: {extent}. {heard}: {practise}."
 
 
+def unjudged(family: str) -> str:
+    """What is said of a family that the model does not hear well enough."""
+    return f"{family.capitalize()}: not judged, for it is not heard well enough."
+
+
 def _where(places: Sequence[tuple[float, float]]) -> str:
     if not places:
         return " throughout"

@@ -68,6 +68,7 @@ class Finding:
     over_time : severity at each point of the timeline
     passages : where it is worst, in order; none if there is none of it, or it is as bad everywhere
     sentence : what was heard in a teacher's words, with times
+    judged : whether the model hears it well enough to say a word of it; if not, the extent is "none" and means nothing
     """
 
     family: str
@@ -77,6 +78,7 @@ class Finding:
     over_time: tuple[float, ...]
     passages: tuple[Stretch, ...]
     sentence: str
+    judged: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,11 @@ class FamilyScale:
         """Severity, of any shape, 1 being what a struggling learner does."""
         return np.interp(told, self.told_knots, self.severity_knots)
 
+    @property
+    def judged(self) -> bool:
+        """Whether a word is ever said: of what is not heard well enough, no severity leads to one."""
+        return self.some_from <= self.severity_knots[-1]
+
     def extent(self, severity: float) -> Extent:
         """A recording's mean severity in a word."""
         if severity >= self.much_from:

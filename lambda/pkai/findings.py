@@ -45,7 +45,10 @@ def _finding(heard: Hearing, family: str, scale: FamilyScale, over_time: Floats,
         cost=calibration.rating(heard.score + scale.cost * severity) - calibration.rating(heard.score),
         over_time=tuple(over_time.tolist()),
         passages=passages,
-        sentence=advice.sentence(family, extent, [(each.start_s, each.end_s) for each in passages]),
+        sentence=advice.sentence(family, extent, [(each.start_s, each.end_s) for each in passages])
+        if scale.judged
+        else advice.unjudged(family),
+        judged=scale.judged,
     )
 
 

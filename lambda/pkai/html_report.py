@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 
 from pkai.assessment import Assessment, Comparison, Finding, Passage
-from pkai.report import Named, percent, standing
+from pkai.report import Named, ladder, percent, standing
 from pkai.terminal import minutes, printable
 
 _OUTCOMES = {"better": "yours is better", "equivalent": "about equal", "worse": "yours is not yet as good"}
@@ -161,7 +161,7 @@ def _diagnosis(found: tuple[Finding, ...], *, with_audio: bool) -> str:
     if not found:
         return ""
     rows = "".join(
-        f'<tr><td>{finding.family}</td><td class="{finding.extent}">{finding.extent}</td>'
+        f'<tr><td>{finding.family}</td><td class="{finding.extent}">{finding.extent if finding.judged else "–"}</td>'
         f"<td>{escape(finding.sentence)} "
         + " ".join(_hear(each.start_s, each.end_s, with_audio=True) for each in finding.passages if with_audio)
         + "</td></tr>"
@@ -176,10 +176,8 @@ def _ladder(assessment: Assessment) -> str:
     own = (
         f'<tr class="own"><td class="number">{assessment.rating:.0f}</td><td>this recording</td><td></td><td></td></tr>'
     )
-    ladder = sorted(assessment.comparisons, key=lambda comparison: -comparison.reference.rating)
-    above = "".join(_rung(one) for one in ladder if one.reference.rating > assessment.rating)
-    below = "".join(_rung(one) for one in ladder if one.reference.rating <= assessment.rating)
-    head = ("rating", "performance", "chance to play better", "")
+    above, below = ("".join(map(_rung, side)) for side in ladder(assessment))
+    head = ("rating", "performance", "your chance to beat it", "")
     return _section("Among the references", _table(head, above + own + below))
 
 

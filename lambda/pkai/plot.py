@@ -151,8 +151,10 @@ def _footer(figure: Figure, manifest: Manifest) -> None:
     legend = (
         "▲ strongest and ▼ weakest passages, with their ratings  ·  "
         "blue band: where the rating of the whole likely lies\n"
-        "attention: what the judge went by most  ·  ticks under the spectrogram: where notes begin"
+        "attention: what the judge went by most"
     )
+    if any(len(axes.get_xticks(minor=True)) for axes in figure.axes):
+        legend += "  ·  ticks under the spectrogram: where notes begin"
     figure.text(0.07, 0.015, legend, size=6.5, color=FAINT)
     figure.text(0.98, 0.97, f"judged by {manifest.name} {manifest.version}", size=6.5, color=FAINT, ha="right")
 

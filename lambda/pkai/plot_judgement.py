@@ -1,5 +1,6 @@
 """What the judge says, drawn: rating and levels over time, passages, flaws, the references, what to practise."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,7 @@ _EXTENT_COLOURS = {"none": FAINT, "some": "#b3641a", "much": WEAK}
 _MUCH = 2.0
 _MAX_RUNGS = 18
 _LABEL_GAP = 5.0
+_LETTERS_IN_LINE = 150
 
 
 def draw_rating(axes: Axes, assessment: Assessment, manifest: Manifest) -> None:
@@ -62,8 +64,9 @@ def draw_flaws(axes: Axes, assessment: Assessment) -> None:
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     for row, finding in enumerate(found):
+        said = finding.extent if finding.judged else "–"
         axes.annotate(
-            finding.extent, (1.01, row + 0.5), xycoords=axes.get_yaxis_transform(), size=7, va="center",
+            said, (1.01, row + 0.5), xycoords=axes.get_yaxis_transform(), size=7, va="center",
             color=_EXTENT_COLOURS[finding.extent], weight="bold" if finding.extent == "much" else "normal",
         )  # fmt: skip
 
@@ -75,14 +78,14 @@ def draw_ladder(axes: Axes, assessment: Assessment) -> None:
     axes.set_xticks([])
     axes.set_yticks(range(0, 101, 20))
     axes.spines["bottom"].set_visible(False)
-    axes.set_title("Among the references\nwith the chance to play better", size=8.5, loc="left", pad=12)
+    axes.set_title("Among the references,\nwith your chance to beat each", size=8.5, loc="left", pad=20)
     axes.axhspan(*assessment.rating_interval, color=OWN, alpha=0.13, linewidth=0)
     rungs = [(assessment.rating, "this recording", OWN)]
     nearest = _nearest(assessment)
     one_piece = len({comparison.reference.piece for comparison in nearest}) == 1
     for comparison in nearest:
         title = fit(_short(comparison.reference.title, one_piece=one_piece), 28).rstrip()
-        label = f"{title}\n{comparison.outcome} · {percent(comparison.p_better)}"
+        label = f"{title}\n{percent(comparison.p_better)}"
         rungs.append((comparison.reference.rating, label, _OUTCOME_COLOURS[comparison.outcome]))
     rungs.sort(key=lambda rung: rung[0])
     for (rating, label, colour), at in zip(rungs, _spread([rung[0] for rung in rungs]), strict=True):
@@ -95,9 +98,9 @@ def draw_ladder(axes: Axes, assessment: Assessment) -> None:
 
 def write_advice(figure: Figure, assessment: Assessment) -> None:
     """What to practise, at the foot of the page."""
-    figure.text(0.07, 0.125, "To practise", size=10, weight="bold", va="top")
-    for line, sentence in enumerate(advice_sentences(assessment)):
-        figure.text(0.16, 0.125 - 0.024 * line, sentence, size=8.5, va="top")
+    figure.text(0.07, 0.135, "To practise", size=10, weight="bold", va="top")
+    sentences = "\n".join(textwrap.fill(one, _LETTERS_IN_LINE) for one in advice_sentences(assessment))
+    figure.text(0.16, 0.135, sentences, size=8, va="top", linespacing=1.35)
 
 
 def _name_levels(axes: Axes, level_ratings: Sequence[float]) -> None:

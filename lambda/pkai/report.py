@@ -295,7 +295,8 @@ def _flaw_row(assessment: Assessment, finding: Finding, most: float, width: int,
     columns_at = _points(assessment, timeline[0].start_s, (timeline[-1].end_s - timeline[0].start_s) / width, width)
     cells = "".join(_EIGHTHS[round(8 * finding.over_time[point] / most)] for point in columns_at)
     label = terminal.paint(f"{finding.family:>{_MARGIN - 1}}", "dim")
-    return f"{label} {finding.extent} {terminal.paint(cells, _EXTENT_STYLES[finding.extent])}"
+    said = finding.extent if finding.judged else f"{'–':^4}"
+    return f"{label} {said} {terminal.paint(cells, _EXTENT_STYLES[finding.extent])}"
 
 
 def _advice_block(assessment: Assessment, terminal: Terminal) -> list[str]:
@@ -310,7 +311,7 @@ def _ladder_block(assessment: Assessment, terminal: Terminal) -> list[str]:
         return []
     recognised = [f"of {assessment.piece.name}, which was recognised"] if assessment.piece.how == "recognised" else []
     title_width = terminal.width - 43
-    head = terminal.paint(f"    rating  {fit('performance', title_width)}  chance to play better", "dim")
+    head = terminal.paint(f"    rating  {fit('performance', title_width)}  your chance to beat it", "dim")
     return [
         *_labelled("Compared", [f"plays {standing(assessment)}", *recognised], terminal),
         "",
@@ -320,10 +321,15 @@ def _ladder_block(assessment: Assessment, terminal: Terminal) -> list[str]:
     ]
 
 
+def ladder(assessment: Assessment) -> tuple[list[Comparison], list[Comparison]]:
+    """The references above and below the recording, highest first; of equal ones that which is harder to beat."""
+    ranked = sorted(assessment.comparisons, key=lambda one: (-one.reference.rating, one.p_better))
+    above = [one for one in ranked if (one.reference.rating, 0.5) > (assessment.rating, one.p_better)]
+    return above, ranked[len(above) :]
+
+
 def _rungs(assessment: Assessment, title_width: int, terminal: Terminal) -> Iterator[str]:
-    ladder = sorted(assessment.comparisons, key=lambda comparison: -comparison.reference.rating)
-    above = [comparison for comparison in ladder if comparison.reference.rating > assessment.rating]
-    below = ladder[len(above) :]
+    above, below = ladder(assessment)
     if len(above) > _RUNGS_EACH_SIDE:
         yield f"            … {len(above) - _RUNGS_EACH_SIDE} more above"
     for comparison in above[-_RUNGS_EACH_SIDE:]:

@@ -36,6 +36,8 @@ export interface Finding {
   over_time: number[];
   passages: { start_s: number; end_s: number }[];
   sentence: string;
+  /** Whether the model hears it well enough to say a word of it. */
+  judged: boolean;
 }
 
 export interface Notice {

@@ -17,7 +17,9 @@ export function Diagnosis({ assessment, onHear }: Props): JSX.Element {
   // One scale for all families: the same severity is as dark in each row, and a little of it is never black.
   const most = Math.max(1, ...diagnosis.flatMap((one) => one.over_time));
   const heard = diagnosis.filter((one) => one.extent !== "none").sort((a, b) => b.cost - a.cost);
-  const sound = diagnosis.filter((one) => one.extent === "none").map((one) => words.families[one.family] ?? one.family);
+  const named = (found: Finding[]) => found.map((one) => words.families[one.family] ?? one.family).join(" · ");
+  const sound = diagnosis.filter((one) => one.judged && one.extent === "none");
+  const unjudged = diagnosis.filter((one) => !one.judged);
   return (
     <section aria-labelledby="diagnosis">
       <h2 id="diagnosis">{words.diagnosis}</h2>
@@ -27,7 +29,8 @@ export function Diagnosis({ assessment, onHear }: Props): JSX.Element {
           <Flaw key={one.family} finding={one} most={most} assessment={assessment} onHear={onHear} />
         ))}
       </ul>
-      {sound.length > 0 && heard.length > 0 && <p class="hint">{words.sound(sound.join(" · "))}</p>}
+      {sound.length > 0 && heard.length > 0 && <p class="hint">{words.sound(named(sound))}</p>}
+      {unjudged.length > 0 && <p class="hint">{words.unjudged(named(unjudged))}</p>}
     </section>
   );
 }

@@ -1,5 +1,6 @@
 """A scale turns what the network tells into severities and words; a diagnosis says where, in a teacher's words."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,15 @@ def test_a_severity_is_told_in_a_word(severity: float, word: str) -> None:
     assert scale().extent(severity) == word
 
 
+def test_a_family_of_which_no_word_is_ever_said_is_not_judged() -> None:
+    assert scale().judged and scale(some_from=1.0, much_from=2.0).judged
+    assert not scale(some_from=100.0, much_from=200.0).judged
+    found = told(0.0, 3.0, scale=dataclasses.replace(PLAIN, some_from=100.0, much_from=200.0))
+    assert (found.extent, found.judged) == ("none", False)
+    assert found.sentence == "Hesitation: not judged, for it is not heard well enough."
+    assert told(0.0, 0.0).judged
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -60,7 +70,7 @@ PLAIN = FamilyScale(told_knots=(0.0, 10.0), severity_knots=(0.0, 10.0), some_fro
 POINT_FRAMES = 200
 
 
-def told(*over_time: float, family: str = "hesitation") -> Finding:
+def told(*over_time: float, family: str = "hesitation", scale: FamilyScale = PLAIN) -> Finding:
     """What is found where so much is told of one family at each point of the timeline, 4 s apart."""
     local = np.repeat(np.array([over_time]), POINT_FRAMES, axis=1)
     n_frames = local.shape[1]
@@ -75,7 +85,7 @@ def told(*over_time: float, family: str = "hesitation") -> Finding:
     )  # fmt: skip
     manifest = Manifest(
         name="pdr", version="1", sha256="", features=FeatureConfig(), segments=SegmentConfig(), families=(family,),
-        diagnosis=(PLAIN,), metrics={},
+        diagnosis=(scale,), metrics={},
         calibration=Calibration(
             score_knots=(-2, 0), rating_knots=(0, 100), level_ratings=(20, 40, 60, 80), scale=1, tie_band=0,
             sigma_rating=5,

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
@@ -22,7 +23,7 @@ from pkai.errors import RequestError
 from pkai.explanation import Explanation
 from pkai.features import FeatureConfig
 from pkai.hearing import Hearing
-from pkai.report import Named
+from pkai.report import Named, percent
 from pkai.scorer import Judge
 from pkai.selection import Selection
 
@@ -53,7 +54,24 @@ def test_the_page_of_a_recording_tells_its_name_rating_level_and_references(
     assert named.assessment.level in shown
     for comparison in named.assessment.comparisons:
         name = comparison.reference.title.rpartition(", ")[2]  # all are of one piece
-        assert f"{name}\n{comparison.outcome}" in shown
+        assert f"{name}\n{percent(comparison.p_better)}" in shown
+
+
+def test_long_advice_stays_on_the_page(heard: tuple[Named, Hearing, Manifest]) -> None:
+    named, hearing, manifest = heard
+    long = dataclasses.replace(named.assessment.diagnosis[0], extent="much", cost=99.0, sentence="practise it, " * 16)
+    assessment = dataclasses.replace(named.assessment, diagnosis=(long, *named.assessment.diagnosis[1:]))
+    figure = plot.recording_figure(Named(name="me.wav", assessment=assessment), hearing, manifest)
+    (advice,) = (one for one in figure.texts if "practise it" in one.get_text())
+    box = advice.get_window_extent(FigureCanvasAgg(figure).get_renderer())  # type: ignore[no-untyped-call]
+    assert box.x1 < figure.bbox.x1 and box.y0 > 0
+
+
+def test_ticks_are_explained_where_there_are_any(heard: tuple[Named, Hearing, Manifest]) -> None:
+    for most, explained in ((10_000, True), (0, False)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(plot_sound, "_MAX_ONSETS", most)
+            assert ("where notes begin" in "\n".join(texts(plot.recording_figure(*heard)))) == explained
 
 
 def test_spectrogram_attention_and_rating_share_the_time_of_the_playing(

@@ -134,6 +134,22 @@ def test_one_stands_among_the_references_in_the_order_of_their_ratings() -> None
     assert re.search(r"elise-beginner\s+█+░*  96 %  better", text())
 
 
+def test_of_equal_ratings_the_one_that_is_harder_to_beat_stands_higher() -> None:
+    hard, easy = (
+        dataclasses.replace(made_assessment.comparison(name, 47.6, title=name), p_better=p)
+        for name, p in (("hard", 0.2), ("easy", 0.9))
+    )
+    shown = text(Named(name="me.mp3", assessment=made_assessment.assessment(comparisons=(easy, hard))))
+    assert shown.index("hard ") < shown.index("this recording") < shown.index("easy ")
+
+
+def test_a_family_that_is_not_judged_has_a_dash_for_a_word() -> None:
+    first, *others = NAMED.assessment.diagnosis
+    unjudged = dataclasses.replace(first, judged=False, extent="none")
+    shown = text(Named(name="me.mp3", assessment=dataclasses.replace(NAMED.assessment, diagnosis=(unjudged, *others))))
+    assert re.search(rf"^ +{first.family}  –", shown, re.MULTILINE)
+
+
 def test_whom_one_equals_is_told_beside_whom_one_beats() -> None:
     beaten, worse = (made_assessment.comparison(name, rating) for name, rating in (("novice", 10.0), ("expert", 90.0)))
     equal = dataclasses.replace(worse, outcome="equivalent")

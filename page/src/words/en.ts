@@ -64,7 +64,8 @@ export const en = {
   hear: (from: string, to: string) => `Hear ${from} to ${to}`,
   diagnosis: "What to work on",
   flawless: "Nothing stands out to be mended.",
-  sound: (families: string) => `Nothing noticed: ${families}.`,
+  sound: (families: string) => `In good order: ${families}.`,
+  unjudged: (families: string) => `Not judged, for it is not heard well enough: ${families}.`,
   families: {
     timing: "timing",
     tempo: "tempo",

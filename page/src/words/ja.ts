@@ -77,6 +77,7 @@ export const ja: Words = {
   diagnosis: "練習のポイント",
   flawless: "直すところは特に見つかりませんでした。",
   sound: (families) => `気になる点なし：${families}`,
+  unjudged: (families) => `聞き分けが難しいため判定なし：${families}`,
   families: {
     timing: "タイミング",
     tempo: "テンポ",
