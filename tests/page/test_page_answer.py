@@ -188,7 +188,7 @@ def test_families_of_flaws_are_called_as_the_service_calls_them(answering: Answe
 def test_what_is_not_judged_is_not_said_to_be_in_good_order(answering: Answering) -> None:
     made = made_assessment.assessment()
     sound = [dataclasses.replace(one, extent="none", passages=()) for one in made.diagnosis]
-    sound[0] = made.diagnosis[0]
+    sound[0] = dataclasses.replace(sound[0], extent="some")
     sound[4] = dataclasses.replace(sound[4], judged=False)
     page = answering(dataclasses.replace(made, diagnosis=tuple(sound)))
     expect(page.get_by_text("In good order:")).not_to_contain_text(sound[4].family)
