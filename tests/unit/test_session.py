@@ -65,6 +65,38 @@ def test_undo_takes_back_the_answer_and_what_followed_from_it(table: Path) -> No
     assert session.progress == Progress(0, 0, 15)
 
 
+def test_two_sessions_on_one_table_keep_each_others_answers_and_new_pairs(table: Path) -> None:
+    ann, bob = Session(table, annotator="ann"), Session(table, annotator="bob")
+    ann.answer(Pair("a", "c"), 1)
+    write_pairs(table, [*read_pairs(table), Pair("a", "z")])
+    bob.answer(Pair("b", "c"), -1)
+    assert bob.progress == Progress(answered=2, inferred=1, unknown=13)
+    ann.answer(Pair("a", "z"), 1)
+    assert bob.undo() == Pair("b", "c", -1, "bob")
+    kept = {pair.key: pair for pair in read_pairs(table) if pair.label is not None}
+    assert kept == {("a", "c"): Pair("a", "c", 1, "ann"), ("a", "z"): Pair("a", "z", 1, "ann")}
+
+
+def test_undo_of_a_second_answer_brings_the_first_one_back(table: Path) -> None:
+    session = Session(table, annotator="ann")
+    session.answer(Pair("a", "b"), 1)
+    session.answer(Pair("a", "b"), 0)
+    assert session.undo() == Pair("a", "b", 0, "ann")
+    assert read_pairs(table)[0] == Pair("a", "b", 1, "ann")
+
+
+def test_common_pairs_are_asked_whatever_others_answered_and_whatever_follows(table: Path, tmp_path: Path) -> None:
+    other = tmp_path / "bob.csv"
+    write_pairs(other, [Pair(a, b, 1, "bob") for a, b in combinations(NAMES, 2)])
+    session = Session(table, annotator="ann", share=Share(1, 2, common=0.5), others=[other])
+    common = {pair.key for pair in read_pairs(table) if session.share.is_common(pair.key)}
+    asked = set()
+    while (pair := session.next()) is not None:
+        asked.add(pair.key)
+        session.answer(pair, judge(pair))
+    assert asked == common and 0 < len(common) < 15
+
+
 def test_a_skipped_pair_is_not_asked_again_and_stays_unlabelled(table: Path) -> None:
     session = Session(table, annotator="ann")
     first = session.next()

@@ -1,7 +1,7 @@
 """Which pair to ask about next, and whom."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,14 +43,20 @@ class Share:
 
     def holds(self, key: Key) -> bool:
         """Whether the pair is for this annotator to answer; depends on nothing but its names."""
-        digest = hashlib.sha256("\n".join(key_of(*key)).encode()).digest()
-        whole = 2**64
-        if int.from_bytes(digest[:8], "big") < self.common * whole:
-            return True
-        return int.from_bytes(digest[8:16], "big") % self.parts == self.part - 1
+        return self.is_common(key) or int.from_bytes(_digest(key)[8:16], "big") % self.parts == self.part - 1
+
+    def is_common(self, key: Key) -> bool:
+        """Whether everybody answers the pair."""
+        return int.from_bytes(_digest(key)[:8], "big") < self.common * 2**64
 
 
-def next_pair(answers: Answers, closure: Closure, candidates: Sequence[Pair]) -> Pair | None:
+def _digest(key: Key) -> bytes:
+    return hashlib.sha256("\n".join(key_of(*key)).encode()).digest()
+
+
+def next_pair(
+    answers: Answers, closure: Closure, candidates: Sequence[Pair], common: Container[Key] = ()
+) -> Pair | None:
     """The unknown pair whose answer tells most: the one nearest to a toss-up, badly known recordings first.
 
     Two recordings far apart are better left to what follows; two near each other can only be heard.
@@ -58,9 +64,10 @@ def next_pair(answers: Answers, closure: Closure, candidates: Sequence[Pair]) ->
     Parameters
     ----------
     candidates : pairs that may be asked, in the order in which ties are broken
+    common : pairs that are asked though they are known, to see how far people agree
     """
     known = closure.known
-    unknown = [p for p in candidates if not known[answers.index[p.first], answers.index[p.second]]]
+    unknown = [p for p in candidates if p.key in common or not known[answers.index[p.first], answers.index[p.second]]]
     if not unknown:
         return None
     place, error = positions(answers)

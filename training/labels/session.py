@@ -64,10 +64,17 @@ class Session:
             raise ValueError(f"an annotator cannot be called {annotator!r}; give a name")
         self.path, self.annotator, self.rule, self.others = path, annotator, rule, others
         self.share = share or Share()
-        self.pairs = {p.key: p if p.answered else Pair(p.first, p.second) for p in read_pairs(path)}
-        self._names = recordings_of(self.pairs.values())
-        self._given: list[Pair] = []
+        self._given: list[tuple[Pair, Pair]] = []  # as the pair was before, and as it was answered
+        self._changed: dict[Key, Pair] = {}
         self._skipped: set[Key] = set()
+        self._read()
+
+    def _read(self) -> None:
+        """Take up what is in the table by now: others may have answered in it, or added pairs."""
+        self._seen = _state(self.path)
+        self.pairs = {p.key: p if p.answered else Pair(p.first, p.second) for p in read_pairs(self.path)}
+        self.pairs |= self._changed
+        self._names = recordings_of(self.pairs.values())
         self._restart()
 
     def _restart(self) -> None:
@@ -105,7 +112,8 @@ class Session:
         if self.others:
             self._restart()
         askable = [p for key, p in self.pairs.items() if key not in self._skipped and self.share.holds(key)]
-        return next_pair(self._answers, self._closure, [p for p in askable if not p.answered])
+        common = {key for key in self.pairs if self.share.is_common(key)}
+        return next_pair(self._answers, self._closure, [p for p in askable if not p.answered], common)
 
     def answer(self, pair: Pair, label: int) -> Taken:
         """Take an answer, 1, 0 or -1 as `pair` names the two, fill in what follows, and save.
@@ -115,6 +123,8 @@ class Session:
         ValueError
             If the label is none of the three, or the table has no such pair.
         """
+        if _state(self.path) != self._seen:
+            self._read()
         if pair.key not in self.pairs:
             raise ValueError(f"{pair.first} and {pair.second} are no pair of {self.path.name}")
         said = Pair(pair.first, pair.second, label)
@@ -126,8 +136,8 @@ class Session:
         else:
             self.contradictions.append(contradiction)
         before = {key for key, p in self.pairs.items() if p.source == INFERRED}
-        self.pairs[pair.key] = given
-        self._given.append(given)
+        self._given.append((own if own.answered else Pair(own.first, own.second), given))
+        self._changed[pair.key] = self.pairs[pair.key] = given
         self._answers.put(pair.first, pair.second, label)
         self._close()
         self.save()
@@ -145,12 +155,19 @@ class Session:
         """Take this session's last answer back, and save; the pair that was answered, or None."""
         if not self._given:
             return None
-        last = self._given.pop()
-        self.pairs[last.key] = Pair(last.first, last.second)
-        self._restart()
+        before, last = self._given.pop()
+        self._changed[last.key] = before
+        self._read()
         self.save()
         return last
 
     def save(self) -> None:
         """Write the table, whole or not at all."""
         write_pairs(self.path, list(self.pairs.values()))
+        self._seen = _state(self.path)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """What differs after somebody wrote the file."""
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
