@@ -13,6 +13,7 @@ from training.people.calibrate import (
     fit_comparison,
     interval_coverage,
     out_of_fold,
+    outcomes_of,
 )
 
 SCALE, BAND = 0.8, 0.5
@@ -127,3 +128,9 @@ def test_performances_of_different_pieces_make_no_comparison() -> None:
     rated = Rated(scores=np.arange(4.0), ratings=np.arange(1.0, 5.0), pieces=np.array(list("abcd")))
     with pytest.raises(ValueError, match=r"no two of the 4 performances are of one piece and differ by 0\.3"):
         fit_comparison(rated)
+
+
+def test_a_difference_of_exactly_the_least_that_counts_counts_however_it_was_summed() -> None:
+    differences = np.array([3.3 - 3.0, 2.7 - 3.0, 4.1 - 3.8, 0.29, -0.29, 0.0, 1.0])
+    assert (np.abs(differences[:3]) < 0.3).any()
+    assert outcomes_of(differences).tolist() == [1, -1, 1, 0, 0, 0, 1]

@@ -130,6 +130,17 @@ def test_figures_of_known_scores_are_known() -> None:
     assert found.calibration_error == pytest.approx(np.mean([abs(p - y) for p, y in bins]))
 
 
+def test_recordings_rated_alike_count_among_all_pairs() -> None:
+    judged = people([2.0, 2.0, 4.0])
+    for second, told_alike in ((0.05, True), (0.5, False)):
+        result = FoldResult(
+            repeat=0, fold=0, held_out=list(judged.ids), scores=[0.0, second, 2.0], scale=0.5, tie_band=0.2, about={}
+        )
+        found = figures(judged, [result])
+        assert found.outcomes.mean == pytest.approx((2 + told_alike) / 3)
+        assert found.at_half.n == 2
+
+
 def test_the_spread_is_over_splits_and_the_interval_over_recordings() -> None:
     judged = people([1.0, 2.0, 3.0])
     right = FoldResult(

@@ -219,9 +219,9 @@ def raters_of(rated: tuple[RatedPerformance, ...]) -> list[str]:
 
 
 def rounded(values: dict[str, Any]) -> dict[str, Any]:
-    """The same values as JSON has them, floats to four digits."""
+    """The same values as JSON has them, floats to six digits."""
     plain: dict[str, Any] = json.loads(
-        json.dumps(values, default=dataclasses.asdict), parse_float=lambda text: round(float(text), 4)
+        json.dumps(values, default=dataclasses.asdict), parse_float=lambda text: round(float(text), 6)
     )
     return plain
 

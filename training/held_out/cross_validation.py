@@ -26,7 +26,7 @@ from training.durable import replace_text
 from training.evaluation.evaluate import Spread, spread
 from training.fitting.side_by_side import run_all
 from training.metrics import Estimate
-from training.people.calibrate import TIE_DIFFERENCE
+from training.people.calibrate import outcomes_of, pairs_of
 from training.people.panel import Indices, People, SplitBy
 
 logger = logging.getLogger(__name__)
@@ -204,16 +204,16 @@ class _Judged:
         pairs = people.pairs(held, min_difference=0.0)
         differences = people.truth[pairs[:, 0]] - people.truth[pairs[:, 1]]
         gaps = scores[pairs[:, 0]] - scores[pairs[:, 1]]
-        outcomes = np.where(differences < TIE_DIFFERENCE, 0, 1)
-        told = np.where(np.abs(gaps) < result.tie_band, 0, np.sign(gaps))
-        untied = np.abs(gaps[outcomes == 1])
+        untied = outcomes_of(differences) == 1
+        of_all, outcomes = pairs_of(people.rated(scores, held))
+        told = np.where(np.abs(of_all) < result.tie_band, 0, np.sign(of_all))
         return cls(
             pairs=pairs,
             differences=differences,
             right=np.where(gaps == 0, 0.5, (gaps > 0).astype(float)),
             told=(told == outcomes).astype(float),
-            said=np.asarray(p_better(untied, scale=result.scale, tie_band=result.tie_band)),
-            came=(gaps[outcomes == 1] > 0).astype(float),
+            said=np.asarray(p_better(np.abs(gaps[untied]), scale=result.scale, tie_band=result.tie_band)),
+            came=(gaps[untied] > 0).astype(float),
             spearman=metrics.mean_spearman(np.array(result.scores), people.truth[held], people.pieces[held]),
         )
 

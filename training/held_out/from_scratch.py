@@ -78,8 +78,7 @@ class FromScratch:
         for i in train:
             scores[i] = _glance(scorer, self.recordings[i])
         # Fitted to recordings that it trained on, so its odds are too sure; there are none to spare.
-        odds = calibrate.Rated(scores=scores[train], ratings=people.truth[train], pieces=people.pieces[train])
-        scale, tie_band = calibrate.fit_comparison(odds)
+        scale, tie_band = calibrate.fit_comparison(people.rated(scores, train))
         return Learnt(scores=scores, scale=scale, tie_band=tie_band, about={"steps": self.n_steps})
 
 

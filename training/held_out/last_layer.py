@@ -113,7 +113,7 @@ def learn(received: Received, people: People, train: Indices, *, seed: int) -> L
     penalty = _chosen({each: _inner_losses(received, people, inner, each) for each in PENALTIES})
     # Without inner folds nothing is taught, so all that was to be learnt from is as unheard as what is held out.
     tried = [(moved(received, people, fitted, penalty), among) for fitted, among in inner]
-    gaps, outcomes = _gaps(people, tried or [(received.scores, train)])
+    gaps, outcomes = _pairs(people, tried or [(received.scores, train)])
     scale, tie_band = calibrate.fit_outcomes(gaps, outcomes, spread=float(received.scores[train].std()))
     found = moved(received, people, train, penalty)
     return Learnt(scores=found, scale=scale, tie_band=tie_band, penalty=penalty)
@@ -191,13 +191,7 @@ def _chosen(losses: dict[float, Floats]) -> float:
     return next(penalty for penalty in PENALTIES if float(losses[penalty].mean()) <= bound)
 
 
-def _gaps(people: People, scored: list[tuple[Floats, Indices]]) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Differences of score, (P,), and outcomes, (P,), of the pairs among recordings that were not fitted to."""
-    gaps: list[float] = []
-    outcomes: list[int] = []
-    for found, among in scored:
-        for pair in people.labelled(among):
-            i, j = (int(np.flatnonzero(people.ids == name)[0]) for name in (pair.first, pair.second))
-            gaps.append(float(found[i] - found[j]))
-            outcomes.append(pair.label or 0)
-    return np.array(gaps), np.array(outcomes, np.int64)
+def _pairs(people: People, scored: list[tuple[Floats, Indices]]) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Differences of score, (P,), and outcomes, (P,), of all pairs among recordings that were not fitted to."""
+    gaps, outcomes = zip(*(calibrate.pairs_of(people.rated(*each)) for each in scored), strict=True)
+    return np.concatenate(gaps), np.concatenate(outcomes)

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ class LastLayer:
     @property
     def identity(self) -> dict[str, Any]:
         """What its results follow from."""
-        return {"learner": "last layer", "name": self.name, "penalties": last_layer.PENALTIES}
+        received = hashlib.sha256(self.received.scores.tobytes() + self.received.inputs.tobytes()).hexdigest()
+        return {"learner": "last layer", "name": self.name, "received": received, "penalties": last_layer.PENALTIES}
 
     def learn(self, people: People, train: Indices, held_out: Indices, *, seed: int) -> Learnt:
         """Move the last layer."""
@@ -98,7 +100,8 @@ class AllWeights:
     @property
     def identity(self) -> dict[str, Any]:
         """What its results follow from."""
-        return {"learner": "all weights", "name": self.name, "how": dataclasses.asdict(self.how)}
+        told = {part: dataclasses.asdict(getattr(self, part)) for part in ("cut", "listening", "how")}
+        return {"learner": "all weights", "name": self.name, **told}
 
     def learn(self, people: People, train: Indices, held_out: Indices, *, seed: int) -> Learnt:
         """Fine-tune a copy."""
@@ -145,5 +148,4 @@ def _scored(snippet_scores: Any, learner: AllWeights, chosen: Sequence[int]) -> 
 
 def _odds(people: People, among: Indices, scores: Floats) -> tuple[float, float]:
     """Scale and tie band by recordings that were not held out."""
-    part = calibrate.Rated(scores=scores[among], ratings=people.truth[among], pieces=people.pieces[among])
-    return calibrate.fit_comparison(part)
+    return calibrate.fit_comparison(people.rated(scores, among))

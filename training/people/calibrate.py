@@ -85,7 +85,7 @@ def fit_comparison(rated: Rated) -> tuple[float, float]:
         If the scores are all the same, or no pair differs.
     """
     _refuse_unlike_people(rated)
-    gaps, outcomes = _pairs(rated)
+    gaps, outcomes = pairs_of(rated)
     if not outcomes.any():
         raise ValueError(
             f"no two of the {len(rated.scores)} performances are of one piece and differ by {TIE_DIFFERENCE:g} rating "
@@ -150,7 +150,7 @@ def out_of_fold(rated: Rated) -> OutOfFold:
     right: list[float] = []
     for piece in np.unique(rated.pieces):
         inside = rated.pieces == piece
-        gaps, outcomes = _pairs(_part(rated, inside))
+        gaps, outcomes = pairs_of(_part(rated, inside))
         if len(gaps) == 0:
             continue
         scale, tie_band = fit_comparison(_part(rated, ~inside))
@@ -219,14 +219,18 @@ def _logistic(rated: Rated) -> tuple[float, float]:
     return slope, float(log_odds.mean() - slope * rated.scores.mean())
 
 
-def _pairs(rated: Rated) -> tuple[Floats, npt.NDArray[np.int64]]:
+def outcomes_of(differences: Floats) -> npt.NDArray[np.int64]:
+    """Who was rated better by differences of rating: 1, -1, or 0 where they are less than TIE_DIFFERENCE."""
+    clear = np.abs(differences) >= TIE_DIFFERENCE - 1e-9  # a mean of ratings is as near to its value as floats are
+    return np.where(clear, np.sign(differences), 0).astype(np.int64)
+
+
+def pairs_of(rated: Rated) -> tuple[Floats, npt.NDArray[np.int64]]:
     """Differences of score, and who was rated better (1, -1 or 0), of all pairs within pieces."""
     i, j = np.triu_indices(len(rated.scores), 1)
     same = rated.pieces[i] == rated.pieces[j]
     i, j = i[same], j[same]
-    gap = rated.ratings[i] - rated.ratings[j]
-    outcomes = np.where(np.abs(gap) < TIE_DIFFERENCE, 0, np.sign(gap)).astype(np.int64)
-    return rated.scores[i] - rated.scores[j], outcomes
+    return rated.scores[i] - rated.scores[j], outcomes_of(rated.ratings[i] - rated.ratings[j])
 
 
 def _part(rated: Rated, chosen: npt.NDArray[np.bool_]) -> Rated:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from training import metrics
 from training.labels import folds
 from training.labels.pairs import Pair, recordings_of
-from training.people.calibrate import TIE_DIFFERENCE
+from training.people.calibrate import Rated, outcomes_of
 from training.people.rated import RatedPerformance
 
 Floats = npt.NDArray[np.float64]
@@ -55,13 +55,17 @@ class People:
         """Pairs of some recordings that people clearly order, the better first: (P, 2)."""
         return among[metrics.pair_indices(self.truth[among], self.pieces[among], min_difference=min_difference)]
 
+    def rated(self, scores: Floats, among: Indices) -> Rated:
+        """Some recordings with their scores, of (N,) for all, beside what people said."""
+        return Rated(scores=scores[among], ratings=self.truth[among], pieces=self.pieces[among])
+
     def labelled(self, among: Indices) -> list[Pair]:
         """All pairs of a piece among some recordings: ordered if clearly so, equal if people hardly tell them apart."""
         made = []
         for i, j in combinations(among.tolist(), 2):
             gap = self.truth[i] - self.truth[j]
-            if self.pieces[i] == self.pieces[j] and not TIE_DIFFERENCE <= abs(gap) < CLEAR_DIFFERENCE - 1e-9:
-                label = 0 if abs(gap) < TIE_DIFFERENCE else int(np.sign(gap))
+            label = int(outcomes_of(gap))
+            if self.pieces[i] == self.pieces[j] and (label == 0 or abs(gap) >= CLEAR_DIFFERENCE - 1e-9):
                 made.append(Pair(str(self.ids[i]), str(self.ids[j]), label))
         return made
 

@@ -203,7 +203,7 @@ def _key(rated: RatedPerformance, span_s: float | None, setting: Setting, config
 @lru_cache(maxsize=1)
 def _code() -> str:
     """Of the modules that decide how notes sound and what is heard of them."""
-    modules: tuple[types.ModuleType, ...] = (performance, rendering, conditions, front_end, playing)
+    modules: tuple[types.ModuleType, ...] = (performance, rendering, conditions, encoding, audio, front_end, playing)
     return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 
