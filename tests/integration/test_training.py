@@ -187,6 +187,13 @@ def test_teaching_flaws_changes_what_is_told_of_them_and_no_score(ladder_folder:
     assert not network.training and all(weight.requires_grad for weight in network.parameters())
 
 
+def test_what_was_taught_once_is_not_taught_the_same_again(ladder_folder: Path, tmp_path: Path) -> None:
+    network = small_network(0)
+    flaw_teaching.teach(network, ladder_folder, tmp_path, TEACHING, RUN.features, RUN.segments)
+    with pytest.raises(ValueError, match="another"):
+        flaw_teaching.teach(network, ladder_folder, tmp_path, TEACHING, RUN.features, RUN.segments)
+
+
 def test_what_is_kept_lies_between_what_was_and_what_was_learnt(ladder_folder: Path, tmp_path: Path) -> None:
     kept = {}
     for share in (0.0, 0.5, 1.0):

@@ -1,5 +1,6 @@
 """Tuning in small: two trials, one of which is cut off and goes on."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,18 @@ def test_a_study_that_was_cut_off_goes_on_and_ends_with_settings_to_fit(
     assert taken == []
 
 
+def test_a_study_of_another_base_is_another_and_goes_on_with_other_draws(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune, "_accuracy", lambda trial, *_: float(len(tune.suggested(trial))))
+    one = dataclasses.replace(TWO, n_trials=1)
+    first = tune.tune(BASE, shards, tmp_path, one)
+    other = tune.tune(dataclasses.replace(BASE, gradient_clip=2.0), shards, tmp_path, one)
+    assert (len(first.trials), len(other.trials)) == (1, 1)
+    both = tune.tune(BASE, shards, tmp_path, TWO)
+    assert both.trials[0].params != both.trials[1].params
+
+
 def test_the_command_prints_the_best_settings(shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "tiny.yaml"
     config.write_text(
@@ -101,14 +114,15 @@ def test_the_command_prints_the_best_settings(shards: Path, tmp_path: Path, caps
     assert set(told["settings"]) == set(SPACE) and 0 <= told["accuracy"] <= 1
 
 
-def test_a_trial_that_lags_is_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_that_lags_is_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = tmp_path / "accuracy.json"
     study = optuna.create_study(
         direction="maximize", pruner=optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=tune._PRUNED_FROM)
     )
 
     def validated(accuracies: list[float]) -> Any:
         def objective(trial: optuna.Trial) -> float:
-            report = tune._Report(trial)
+            report = tune._Report(trial, result)
             module = Fit(RunConfig(validate_every=10, network=NetworkConfig(base="tiny")))
             for number, accuracy in enumerate(accuracies, start=1):
                 trainer = lightning.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
@@ -117,7 +131,7 @@ def test_a_trial_that_lags_is_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
                     lightning.Trainer, "callback_metrics", {"validation/accuracy": torch.tensor(accuracy)}
                 )
                 report.on_validation_end(trainer, module)
-            return report.last
+            return accuracies[-1]
 
         return objective
 
@@ -125,6 +139,7 @@ def test_a_trial_that_lags_is_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
     study.optimize(validated([0.1, 0.2, 0.95]), n_trials=1)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED"]
     assert list(study.trials[1].intermediate_values) == [1, 2]
+    assert json.loads(result.read_text()) == pytest.approx(0.2)
 
 
 def test_what_is_sought_are_settings_of_a_run_within_their_bounds() -> None:

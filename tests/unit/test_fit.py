@@ -157,6 +157,21 @@ def test_a_last_step_between_two_validations_is_judged_too(
     assert state(fit(dataclasses.replace(RUN, n_steps=3), shards, tmp_path))["global_step"] == 3
 
 
+def test_who_is_killed_before_the_last_step_was_judged_judges_it_in_the_next_call(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = dataclasses.replace(RUN, n_steps=2, validate_every=10)
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "_keep_last_if_best", killed)
+        with pytest.raises(Killed):
+            fit(run, shards, tmp_path)
+    assert fit(run, shards, tmp_path).is_file()
+
+
 def test_a_fit_that_gains_nothing_ends_early_and_has_ended_for_good(
     shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,10 +143,13 @@ def make(
         write(root / name, old.calibration, {})
         scores_after = {n: h.score for n, h in recordings.hear(Judge.load(root, name), files).items()}
     scores_before = {n: h.score for n, h in heard.items()}
-    calibration = recalibrated(old.calibration, scores_before, scores_after, [*division.validation, *division.held_out])
+    calibration, judged = (
+        recalibrated(old.calibration, scores_before, scores_after, untrained)
+        for untrained in ([*division.validation, *division.held_out], division.validation)
+    )
     outcome = Outcome(
         before=verdicts.against(division.held_out, scores_before, tie_band=old.calibration.tie_band),
-        after=verdicts.against(division.held_out, scores_after, tie_band=calibration.tie_band),
+        after=verdicts.against(division.held_out, scores_after, tie_band=judged.tie_band),  # not fitted to these
         written=False,
         course=course,
     )
@@ -154,7 +157,7 @@ def make(
         return outcome
     metrics = {"own_recordings": {"before": outcome.before.as_plain(), "after": outcome.after.as_plain()}}
     write(out / name, calibration, metrics)
-    _write_references(out, name, cache, with_references=with_references)
+    _write_references(out, cache, with_references=with_references)
     checkpoint.unlink(missing_ok=True)
     return dataclasses.replace(outcome, written=True)
 
@@ -226,11 +229,15 @@ def _origin(shipped: Path, old: Manifest, division: Division, how: FineTuning, c
 
 
 def _without_references(root: Path) -> None:
-    (root / "references").mkdir(parents=True, exist_ok=True)
-    (root / "references" / "references.json").write_text("[]\n", encoding="utf-8")
+    """Begin a list of references where there is none."""
+    path = root / "references" / "references.json"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("[]\n", encoding="utf-8")
 
 
-def _write_references(out: Path, name: str, cache: Path, *, with_references: bool) -> None:
+def _write_references(out: Path, cache: Path, *, with_references: bool) -> None:
+    """Play and score them for every model of the folder: one that was fine-tuned earlier keeps its own."""
     _without_references(out)
     if not with_references:
         return
@@ -240,4 +247,4 @@ def _write_references(out: Path, name: str, cache: Path, *, with_references: boo
         logger.warning("no reference performances: %s, then run `pkai-train references --model-dir %s`", err, out)
         return
     logger.info("playing and scoring the reference performances")
-    references.build(out, [name], piano)
+    references.build(out, sorted(path.parent.name for path in out.glob("*/manifest.json")), piano)

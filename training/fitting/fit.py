@@ -147,9 +147,9 @@ def fit(run: RunConfig, ladder_folder: Path, out: Path, *, callbacks: Sequence[C
         weights_only=True,
     )
     if not trainer.interrupted:
-        module.finished = True
-        trainer.save_checkpoint(last)
         _keep_last_if_best(trainer, module, validation, keeper, best)
+        module.finished = True  # only now: who is stopped before, compares again
+        trainer.save_checkpoint(last)
     return best
 
 

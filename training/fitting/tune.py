@@ -100,17 +100,18 @@ def tune(base: RunConfig, ladder_folder: Path, out: Path, how: Tuning) -> optuna
     the study; its best value is the accuracy after the last step, on pieces that training never hears
     """
     out.mkdir(parents=True, exist_ok=True)
+    sought = [dataclasses.asdict(base), how.n_steps, how.n_validations, how.seed]
     study = optuna.create_study(
-        study_name=f"{base.name}, {how.n_steps} steps",
+        study_name=f"{base.name}, {how.n_steps} steps, {_digest(sought)}",
         storage=f"sqlite:///{out / STUDY_FILE}",
         load_if_exists=True,
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=how.seed, n_startup_trials=_STARTUP_TRIALS),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS, n_warmup_steps=_PRUNED_FROM),
     )
     _take_up_cut_off(study)
     done = sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in study.trials)
     logger.info("%d of %d trials are done", done, how.n_trials)
+    study.sampler = optuna.samplers.TPESampler(seed=how.seed + done, n_startup_trials=_STARTUP_TRIALS)  # not as before
     study.optimize(lambda trial: _accuracy(trial, base, ladder_folder, out, how), n_trials=max(0, how.n_trials - done))
     replace_text(out / BEST_FILE, yaml.safe_dump(_differences(_run(study.best_trial.params, base, how), base)))
     return study
@@ -122,31 +123,28 @@ def suggested(trial: Trial) -> dict[str, float]:
 
 
 class _Report(Callback):
-    """Tells a trial of each validation, and stops it where it lags."""
+    """Tells a trial of each validation, keeps the last in a file, and stops the trial where it lags."""
 
-    def __init__(self, trial: Trial) -> None:
-        self.trial = trial
-        self.last = float("nan")
+    def __init__(self, trial: Trial, result: Path) -> None:
+        self.trial, self.result = trial, result
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Report the accuracy."""
         if not isinstance(pl_module, Fit):
             raise TypeError(f"{type(pl_module).__name__} is no Fit")
-        self.last = float(trainer.callback_metrics[f"validation/{pl_module.how.select_by}"])
+        last = float(trainer.callback_metrics[f"validation/{pl_module.how.select_by}"])
+        replace_text(self.result, json.dumps(last))
         validation = round(trainer.global_step / pl_module.how.validate_every)
-        self.trial.report(self.last, validation)
+        self.trial.report(last, validation)
         if self.trial.should_prune():
-            raise optuna.TrialPruned(f"{self.last:.1%} after {trainer.global_step} steps")
+            raise optuna.TrialPruned(f"{last:.1%} after {trainer.global_step} steps")
 
 
 def _accuracy(trial: Trial, base: RunConfig, ladder_folder: Path, out: Path, how: Tuning) -> float:
     run = _run(suggested(trial), base, how)
     folder = out / _folder(run)
-    report = _Report(trial)
-    fit(run, ladder_folder, folder, callbacks=[report])
     result = folder / "accuracy.json"
-    if report.last == report.last:  # something was left to train
-        replace_text(result, json.dumps(report.last))
+    fit(run, ladder_folder, folder, callbacks=[_Report(trial, result)])
     return float(json.loads(result.read_text(encoding="utf-8")))
 
 
@@ -166,8 +164,11 @@ def _run(params: dict[str, float], base: RunConfig, how: Tuning) -> RunConfig:
 
 def _folder(run: RunConfig) -> str:
     """Name for the checkpoints of a trial: by its settings, so that one that is tried again goes on."""
-    told = json.dumps(dataclasses.asdict(run), sort_keys=True)
-    return f"trial-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    return f"trial-{_digest(dataclasses.asdict(run))}"
+
+
+def _digest(plain: Any) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _take_up_cut_off(study: optuna.Study) -> None:
