@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +82,19 @@ def write(model_root: Path) -> str:
     manifests = [json.loads(path.read_bytes()) for path in sorted(model_root.glob("*/manifest.json"))]
     if not manifests:
         raise FileNotFoundError(f"{model_root} holds no model; export one first")
-    found = results.read(model_root / results.FOLDER)
+    shipped = {f"{manifest['name']} {manifest['version']}" for manifest in manifests}
+    # What ships first; what was found of earlier models, and by experiments, after it.
+    found = sorted(results.read(model_root / results.FOLDER), key=lambda result: not _is_of(result, shipped))
     parts = [_INTRODUCTION, card_tables.default_model(found, [manifest["name"] for manifest in manifests])]
     for kind, section in card_tables.SECTIONS.items():
         parts += [section(result) for result in found if result["kind"] == kind]
     for kind in sorted({result["kind"] for result in found} - set(card_tables.SECTIONS)):
         _log.warning("card: no section for results of kind %r; left out", kind)
     return "".join([*parts, *(_of_manifest(manifest) for manifest in manifests), _LIMITS])
+
+
+def _is_of(result: Mapping[str, Any], shipped: Collection[str]) -> bool:
+    return any(label.startswith(model) for label in result.get("judges", ()) for model in shipped)
 
 
 def _of_manifest(manifest: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ def agreement(result: Mapping[str, Any]) -> str:
     instructors = ", ".join(f"{each['value']:.0%}" for each in result["people"]["instructors"].values())
     pieces = ", ".join(result["pieces"])
     return _section(
-        f"Agreement with people, {len(result['pieces'])} pieces",
+        f"Agreement with people, {len(result['pieces'])} pieces: {', '.join(result['judges'])}",
         f"{result['n_performances']} performances of {pieces}. One instructor alone against all other raters: "
         f"{instructors}.",
         rows,

@@ -123,7 +123,7 @@ def _kept(
     """Snippets that do not overlap, excerpt and severity of each version."""
     kept: list[tuple[npt.NDArray[np.float32], str, float]] = []
     for number, shard in enumerate(shards):
-        for index, (frames, _) in enumerate(snippets.versions(shard)):
+        for index, (frames, *_) in enumerate(snippets.versions(shard)):
             if len(frames) >= snippet_frames and len(kept) < n_versions:
                 starts = segments.dense_starts(len(frames), snippet_frames, snippet_frames)
                 cut = segments.cut(frames.astype(np.float32), starts, snippet_frames)
