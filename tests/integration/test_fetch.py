@@ -242,10 +242,29 @@ def test_a_recipe_brings_files_checked_archives_unpacked_and_clips(tmp_path: Pat
     assert json.loads((folder / "fetched.json").read_text()) == {
         f"{site.url}/list.csv": digest,
         f"{site.url}/set.tar.gz": hashlib.sha256(site.files["/set.tar.gz"]).hexdigest(),
+        f"{site.url}/set.tar.gz contents": {"include": ["*.mid"], "files": ["midi/a.mid"]},
     }
     site.gets.clear()
     assert fetch(tmp_path, str(recipe)) == 0
     assert site.gets == []
+
+
+def test_an_archive_is_unpacked_again_where_files_are_gone_or_others_are_wanted(tmp_path: Path, site: Site) -> None:
+    site.files["/set.tar.gz"] = _archive()
+
+    def downloads(include: str) -> int:
+        site.gets.clear()
+        archive = f"{{url: {site.url}/set.tar.gz, sha256: null, include: [{include!r}]}}"
+        assert fetch(tmp_path, str(write_recipe(tmp_path, f"archives: [{archive}]\n"))) == 0
+        return len(site.gets)
+
+    folder = tmp_path / "data" / "mine"
+    assert (downloads("*.mid"), downloads("*.mid")) == (1, 0)
+    (folder / "midi" / "a.mid").unlink()
+    assert (downloads("*.mid"), downloads("*.mid")) == (1, 0)
+    assert (folder / "midi" / "a.mid").is_file()
+    assert (downloads("*"), downloads("*")) == (1, 0)
+    assert (folder / "notes.txt").is_file()
 
 
 def _archive() -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pooch
 import requests
@@ -65,20 +66,27 @@ def fetch(recipe: Recipe, folder: Path, limits: Limits, *, keep_videos: bool = F
 
 
 def _fetch_item(item: RemoteFile | Archive, folder: Path, summary: Summary) -> None:
-    """Download one file or archive, check it, and write down its checksum."""
+    """Download one file or archive, check it, and write down its checksum, and for an archive what was unpacked."""
     record_path = folder / RECORD
-    record: dict[str, str] = json.loads(record_path.read_text()) if record_path.exists() else {}
+    record: dict[str, Any] = json.loads(record_path.read_text()) if record_path.exists() else {}
     name = item.path if isinstance(item, RemoteFile) else PurePosixPath(item.url).name
     came = record.get(item.url)
+    contents_key = f"{item.url} contents"
     expected = item.sha256 or came
-    if came == expected is not None and (isinstance(item, Archive) or _has_sum(folder / name, expected)):
+    if isinstance(item, RemoteFile):
+        is_whole = _has_sum(folder / name, expected or "")
+    else:
+        is_whole = _is_unpacked(record.get(contents_key, {}), item, folder)
+    if came == expected is not None and is_whole:
         summary.present.append(name)
         return
+    contents: dict[str, Any] = {}
     try:
         path = _download(item.url, folder / name, expected)
         digest = pooch.file_hash(str(path))
         if isinstance(item, Archive):
-            _unpack(path, folder, item.include)
+            unpacked = _unpack(path, folder, item.include)
+            contents = {contents_key: {"include": [*item.include], "files": unpacked}}
             path.unlink()
     except requests.RequestException as err:
         summary.failed.append(Failure(name, "network", str(err)))
@@ -87,8 +95,14 @@ def _fetch_item(item: RemoteFile | Archive, folder: Path, summary: Summary) -> N
     except tarfile.TarError as err:
         summary.failed.append(Failure(name, "other", f"is no archive that can be unpacked: {err}"))
     else:
-        replace_text(record_path, json.dumps({**record, item.url: digest}, indent=2, sort_keys=True) + "\n")
+        replace_text(record_path, json.dumps({**record, item.url: digest, **contents}, indent=2, sort_keys=True) + "\n")
         summary.fetched.append(name)
+
+
+def _is_unpacked(contents: dict[str, Any], archive: Archive, folder: Path) -> bool:
+    """Whether all that is wanted of an archive now was unpacked before, and is still there."""
+    wanted = contents.get("include") == [*archive.include]
+    return wanted and all((folder / file).is_file() for file in contents["files"])
 
 
 def _has_sum(path: Path, sha256: str) -> bool:
@@ -102,8 +116,9 @@ def _download(url: str, path: Path, sha256: str | None) -> Path:
     return Path(pooch.retrieve(url, known, fname=path.name, path=path.parent))
 
 
-def _unpack(path: Path, folder: Path, include: Sequence[str]) -> None:
-    """Unpack what is wanted of a .tar.gz, without the top folder if all lies in one."""
+def _unpack(path: Path, folder: Path, include: Sequence[str]) -> list[str]:
+    """Unpack what is wanted of a .tar.gz, without the top folder if all lies in one; returns the names of the files."""
+    unpacked = []
     with tarfile.open(path) as archive:
         members = [member for member in archive.getmembers() if member.isfile()]
         tops = {PurePosixPath(member.name).parts[0] for member in members}
@@ -112,6 +127,8 @@ def _unpack(path: Path, folder: Path, include: Sequence[str]) -> None:
             inner = PurePosixPath(*PurePosixPath(member.name).parts[depth:])
             if any(inner.match(pattern) for pattern in include):
                 archive.extract(member.replace(name=str(inner), deep=False), folder, filter="data")
+                unpacked.append(str(inner))
+    return unpacked
 
 
 def fetch_clips(

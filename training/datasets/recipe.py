@@ -34,7 +34,7 @@ class RemoteFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """One archive (.tar.gz or .zip) to download and unpack, without its single top folder if it has one.
+    """One archive (.tar.gz) to download and unpack, without its single top folder if it has one.
 
     Attributes
     ----------
