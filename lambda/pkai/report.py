@@ -109,9 +109,11 @@ def verdict(first: str, second: str, pair: PairAssessment) -> str:
 
 
 def advice_sentences(assessment: Assessment) -> list[str]:
-    """What to practise, first what gains most, and no more than a teacher would name at once."""
+    """What to practise, first what gains most, and no more than a teacher would explain at once."""
     heard = sorted((finding for finding in assessment.diagnosis if finding.extent != "none"), key=lambda f: -f.cost)
-    return [finding.sentence for finding in heard[:_MOST_ADVICE]] or ["nothing in particular stands out"]
+    others = ", ".join(f"{finding.family} ({finding.extent})" for finding in heard[_MOST_ADVICE:])
+    told = [finding.sentence for finding in heard[:_MOST_ADVICE]] + ([f"Later: {others}."] if others else [])
+    return told or ["nothing in particular stands out"]
 
 
 def standing(assessment: Assessment) -> str:

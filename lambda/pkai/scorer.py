@@ -54,6 +54,8 @@ _BAD_GRAPH = (ort_errors.Fail, ort_errors.InvalidGraph, ort_errors.InvalidProtob
 # Snippets run through the network at once: few enough that their activations stay in a core's cache.
 SNIPPETS_PER_RUN = 4
 N_STANDOUT_PASSAGES = 3
+# Points of rating; what is nearer together is mostly heard as equal.
+STANDS_OUT_BY = 5.0
 
 
 class Judge:
@@ -280,7 +282,10 @@ class Judge:
             )
 
     def _standout_passages(self, heard: Hearing) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]:
-        """Where playing is strongest and weakest: the snippets furthest from the mean, none overlapping another."""
+        """Where playing is strongest and weakest: the snippets furthest from the mean, none overlapping another.
+
+        Only where the rating is so many points from that of most snippets; an even recording has neither.
+        """
         n_each = min(N_STANDOUT_PASSAGES, len(heard.local_score) // heard.snippet_frames // 3)
         scores = heard.over_snippets(heard.local_score)
         distance = scores - scores.mean()
@@ -291,7 +296,11 @@ class Judge:
             taken = heard.starts[strongest + weakest]
             if len(side) < n_each and np.all(np.abs(taken - heard.starts[k]) >= heard.snippet_frames):
                 side.append(k)
-        return self._passages(heard, scores, strongest), self._passages(heard, scores, weakest)
+        usual = self.manifest.calibration.rating(float(np.median(scores)))
+        return (
+            tuple(one for one in self._passages(heard, scores, strongest) if one.rating - usual >= STANDS_OUT_BY),
+            tuple(one for one in self._passages(heard, scores, weakest) if usual - one.rating >= STANDS_OUT_BY),
+        )
 
     def _passages(self, heard: Hearing, scores: Floats, snippets: list[int]) -> tuple[Passage, ...]:
         return tuple(

@@ -13,9 +13,6 @@ import type { Take } from "./takes";
 import { attentionVaries, type Hear, type Player, Waveform } from "./waveform";
 import { minutes, pieceName, points, Spoken, useWords, when, type Words } from "./words/words";
 
-// Points of rating. What is nearer together the judge mostly calls equal.
-const MIN_STANDOUT = 5;
-
 export function useTakeName(): (take: Take) => string {
   const words = useWords();
   const language = useContext(Spoken);
@@ -112,11 +109,9 @@ function Passages({
   onHear: Hear | null;
 }): JSX.Element {
   const words = useWords();
-  if (assessment.strongest.length + assessment.weakest.length === 0) return <></>;
-  const usual = median(assessment.timeline.map((point) => point.rating));
   const all = [
-    ...assessment.strongest.filter((one) => one.rating - usual >= MIN_STANDOUT).map((passage) => ({ passage, strong: true })),
-    ...assessment.weakest.filter((one) => usual - one.rating >= MIN_STANDOUT).map((passage) => ({ passage, strong: false })),
+    ...assessment.strongest.map((passage) => ({ passage, strong: true })),
+    ...assessment.weakest.map((passage) => ({ passage, strong: false })),
   ];
   return (
     <section aria-labelledby="passages">
@@ -153,10 +148,4 @@ function passageTold(passage: Passage, strong: boolean, assessment: Assessment, 
   if (strong && above > 0) return words.above(rating, String(above));
   if (!strong && above < 0) return words.below(rating, String(-above));
   return words.rated(rating);
-}
-
-function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

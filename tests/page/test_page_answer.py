@@ -66,8 +66,8 @@ def test_a_passage_is_told_from_the_whole_by_the_ratings_that_are_shown(
     expect(page.locator(".passages .hint")).to_have_text(told)
 
 
-def test_a_passage_that_hardly_differs_from_the_others_is_called_neither_strong_nor_weak(answering: Answering) -> None:
-    page = answering(passages(100.0, 99.9, strongest=100.0, weakest=97.0))
+def test_where_no_passage_stands_out_it_is_said_so(answering: Answering) -> None:
+    page = answering(dataclasses.replace(made_assessment.assessment(), strongest=(), weakest=()))
     section = page.locator("section", has=page.get_by_role("heading", name="Passages"))
     expect(section).to_contain_text("No passage stands out")
     expect(section.get_by_role("listitem")).to_have_count(0)

@@ -120,6 +120,17 @@ def test_what_to_practise_is_told_what_gains_most_first_and_nothing_else() -> No
     assert "Pedal:" not in shown
 
 
+def test_what_is_not_explained_at_once_is_named() -> None:
+    some = tuple(
+        dataclasses.replace(finding, extent="some", cost=10.0 - row, sentence=f"{finding.family}: some.")
+        for row, finding in enumerate(NAMED.assessment.diagnosis)
+    )
+    named = Named(name="me.mp3", assessment=dataclasses.replace(NAMED.assessment, diagnosis=some))
+    told = report.advice_sentences(named.assessment)
+    assert told[:3] == [f"{finding.family}: some." for finding in some[:3]]
+    assert told[3:] == ["Later: dynamics (some), articulation (some), pedal (some), hesitation (some)."]
+
+
 def test_a_recording_without_flaws_is_told_so() -> None:
     clean = tuple(dataclasses.replace(f, extent="none") for f in NAMED.assessment.diagnosis)
     named = Named(name="me.mp3", assessment=dataclasses.replace(NAMED.assessment, diagnosis=clean))

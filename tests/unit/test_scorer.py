@@ -17,6 +17,7 @@ from pkai import artifact, audio, consensus, diagnosis, scorer
 from pkai.assessment import Assessment
 from pkai.errors import ModelContractError, RecordingTooShort, RequestError, SilentRecording
 from pkai.scorer import Judge
+from pkai.selection import Selection
 
 SAMPLE_RATE = 22_050
 Waveform = npt.NDArray[np.float32]
@@ -147,11 +148,24 @@ def test_attention_has_a_mean_of_one(assessment: Assessment) -> None:
     assert np.average(attention, weights=lengths) == pytest.approx(1.0, abs=1e-3)
 
 
-def test_strongest_and_weakest_passages_do_not_overlap(assessment: Assessment) -> None:
-    passages = sorted((*assessment.strongest, *assessment.weakest), key=lambda passage: passage.start_s)
-    assert len(assessment.strongest) == len(assessment.weakest) == 1
-    assert all(a.end_s <= b.start_s + 0.01 for a, b in itertools.pairwise(passages))
-    assert min(p.rating for p in assessment.strongest) >= max(p.rating for p in assessment.weakest)
+def test_strongest_and_weakest_passages_stand_out_and_do_not_overlap(judge: Judge) -> None:
+    heard = judge.hear(recording(playing(60.0)))
+    knots = judge.manifest.calibration.score_knots
+    heard.local_score[:] = np.mean(knots)
+    heard.local_score[500:1000] += 0.2 * np.ptp(knots)
+    heard.local_score[1900:2400] -= 0.2 * np.ptp(knots)
+    assessment = judge.assessment(heard, Selection(references=()))
+    (strongest,), (weakest,) = assessment.strongest, assessment.weakest
+    assert strongest.end_s <= weakest.start_s + 0.01
+    usual = np.median([point.rating for point in assessment.timeline])
+    assert strongest.rating - 5 >= usual >= weakest.rating + 5
+
+
+def test_in_an_even_recording_no_passage_is_strongest_or_weakest(judge: Judge) -> None:
+    heard = judge.hear(recording(playing(60.0)))
+    heard.local_score[:] = heard.local_score.mean()
+    assessment = judge.assessment(heard, Selection(references=()))
+    assert assessment.strongest == assessment.weakest == ()
 
 
 def test_the_rating_lies_in_its_interval_and_in_its_level(judge: Judge, assessment: Assessment) -> None:
