@@ -20,6 +20,7 @@ def write(
             folder / f"{part}-000.npz",
             frames=frames.reshape(600, 96).astype(np.float16),
             damage=np.repeat(severity / len(FAMILIES), 4)[:, None].repeat(len(FAMILIES), 1).astype(np.float16),
+            places=np.tile(np.linspace(0, 1, 4, dtype=np.float32), 6),
             lengths=np.full(6, 100),
             label_lengths=np.full(6, 4),
             excerpt=np.repeat([0, 1], 3),

@@ -14,6 +14,7 @@ import onnxruntime as ort
 import pytest
 import torch
 
+import made_shards
 from conftest import ROOT, need
 from made_performance import etude
 from pkai import artifact
@@ -88,7 +89,8 @@ def global_step(checkpoint: Path) -> int:
 
 def test_the_ladder_is_built_once_and_read_whole(ladder_folder: Path) -> None:
     parts: tuple[shards.Part, ...] = ("train", "validation", "apart", "apart-validation")
-    assert {path.stem.rstrip("0123456789") for path in ladder_folder.iterdir()} == {f"{part}-" for part in parts}
+    found = {path.stem.rstrip("0123456789") for path in ladder_folder.glob("*.npz")}
+    assert found == {f"{part}-" for part in parts}
     assert len(shards.read(ladder_folder, "train")) == LADDER.n_shards
     for part in parts:
         for shard in shards.read(ladder_folder, part):
@@ -97,6 +99,7 @@ def test_the_ladder_is_built_once_and_read_whole(ladder_folder: Path) -> None:
             assert shard.frames.shape == (shard.lengths.sum(), LADDER.features.n_features)
             assert shard.damage.shape == (shard.label_lengths.sum(), len(FAMILIES))
             assert np.isfinite(shard.frames).all() and np.isfinite(shard.damage).all()
+            assert len(shard.places) == len(shard.damage) and 0 <= shard.places.min() <= shard.places.max() <= 1
             assert shard.excerpt.tolist() == [0, 0, 1, 1]
             np.testing.assert_array_equal(shard.severity[::2], 0.0)  # the first of each excerpt has no flaw
             assert shard.severity[1::2].min() > 0
@@ -104,6 +107,23 @@ def test_the_ladder_is_built_once_and_read_whole(ladder_folder: Path) -> None:
             assert {shards.is_validation(piece, LADDER.validation_share) for piece in pieces} == {
                 part.endswith("validation")
             }
+
+
+def test_shards_of_another_ladder_are_not_mixed_with_these(ladder_folder: Path, tmp_path: Path) -> None:
+    other = dataclasses.replace(LADDER, worst=0.5, n_shards=2)
+    with pytest.raises(ValueError, match="holds shards of other settings or sources; name another folder"):
+        shards.build(sources(tmp_path), ladder_folder, tmp_path, other, n_workers=1)
+
+
+def test_shards_of_another_version_are_refused_and_unfinished_ones_passed_over(tmp_path: Path) -> None:
+    made_shards.write(tmp_path)
+    (tmp_path / "train-001.part").write_bytes(b"PK half of it")
+    assert len(shards.read(tmp_path, "train")) == 1
+    arrays = dict(np.load(tmp_path / "train-000.npz"))
+    del arrays["places"]
+    np.savez(tmp_path / "train-000.npz", **arrays)
+    with pytest.raises(ValueError, match="built by another version of P-KAI; build the ladder again"):
+        shards.read(tmp_path, "train")
 
 
 def test_a_ladder_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:

@@ -203,7 +203,8 @@ def test_the_judge_listens_to_every_version_that_is_long_enough(model_root: Path
     damage = np.zeros((80, len(FAMILIES)), np.float16)
     damage[40:60, 3] = 0.5 * FAMILY_WEIGHTS[3]
     shard = Shard(
-        frames=np.full((lengths.sum(), 96), -0.25, np.float16), damage=damage, lengths=lengths, label_lengths=labels,
+        frames=np.full((lengths.sum(), 96), -0.25, np.float16), damage=damage,
+        places=np.zeros(80, np.float32), lengths=lengths, label_lengths=labels,
         excerpt=np.array([0, 0, 1]), pieces=np.array(["a", "a", "b"]),
         severity=np.array([0.1, 0.2, 0.3], np.float32),
     )  # fmt: skip

@@ -44,6 +44,7 @@ def shard(rng: np.random.Generator) -> Shard:
     lengths = np.full(6, 500)
     return Shard(
         frames=rng.normal(size=(3000, 96)).astype(np.float16), damage=np.zeros((120, len(FAMILIES)), np.float16),
+        places=np.tile(np.linspace(0, 1, 20, dtype=np.float32), 6),
         lengths=lengths, label_lengths=np.full(6, 20), excerpt=np.array([0, 0, 0, 1, 1, 1]),
         pieces=np.array(["a"] * 6), severity=np.linspace(0, 1, 6, dtype=np.float32),
     )  # fmt: skip

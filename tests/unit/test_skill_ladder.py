@@ -54,6 +54,29 @@ def test_no_flaws_play_the_same_performance(performance: Performance, seed: int)
     assert not version.damage.any()
 
 
+@given(performance=performances(), severity=st.floats(0, 2), seed=st.integers(0, 2**32))
+def test_the_music_goes_from_its_beginning_to_its_end_and_never_back(
+    performance: Performance, severity: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    places = degrade(performance, draw_flaws(severity, rng), rng).places
+    assert places.dtype == np.float32 and places.ndim == 1
+    assert (np.diff(places) >= 0).all() and places[0] >= 0 and places[-1] <= 1
+
+
+def test_how_far_the_music_has_come_is_measured_in_the_time_of_the_flawless_performance() -> None:
+    end = max(ETUDE.duration_s, float(ETUDE.notes["onset_s"][-1]) + 0.3)
+    for factor in (1.0, 1.5):
+        flaws = only("tempo", np.log(factor) / 0.42)
+        slower = next(
+            version
+            for version in (degrade(ETUDE, flaws, np.random.default_rng(seed)) for seed in range(20))
+            if version.performance.duration_s >= 0.99 * factor * ETUDE.duration_s
+        )
+        steps = (np.arange(len(slower.places)) + 0.5) * LABEL_STEP_S
+        np.testing.assert_allclose(slower.places, np.minimum(steps / factor / end, 1.0), atol=0.02)
+
+
 def test_no_flaws_leave_the_pedal_where_it_was() -> None:
     assert len(ETUDE.pedal)
     assert_same(degrade(ETUDE, draw_flaws(0.0, np.random.default_rng(0)), np.random.default_rng(1)).performance, ETUDE)

@@ -1,5 +1,7 @@
 """Batches hold what the shards hold: the right versions, the right places, and the damage that belongs there."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -13,17 +15,24 @@ FEATURES = FeatureConfig(n_mels=2, n_mfcc=2)  # 50 frames per second
 FRAMES_PER_LABEL = 25
 SNIPPET = 100
 N_LABELS = SNIPPET // FRAMES_PER_LABEL
-MOST_LEFT_OUT = 75  # 1.5 s of a recording's end
 
 
-def shard(lengths: list[int], excerpt: list[int], *, first: int = 0) -> Shard:
-    """Versions whose frames hold (version, time) and whose damage holds the time of its label step."""
+def shard(lengths: list[int], excerpt: list[int], *, first: int = 0, whole: list[int] | None = None) -> Shard:
+    """Versions whose frames hold (version, time) and whose damage holds the time of its label step.
+
+    The music of each takes `whole` frames at an even pace, of which it has as many as `lengths` says; all, by default.
+    """
     frames = [np.stack([np.full(n, first + v), np.arange(n)], axis=1).astype(np.float16) for v, n in enumerate(lengths)]
     label_lengths = [-(-n // FRAMES_PER_LABEL) for n in lengths]
     damage = [np.repeat(np.arange(n)[:, None], len(FAMILIES), axis=1).astype(np.float16) for n in label_lengths]
+    places = [
+        np.minimum((np.arange(n) + 0.5) * FRAMES_PER_LABEL / of, 1.0)
+        for n, of in zip(label_lengths, whole or lengths, strict=True)
+    ]
     return Shard(
         frames=np.concatenate(frames),
         damage=np.concatenate(damage),
+        places=np.concatenate(places).astype(np.float32),
         lengths=np.array(lengths),
         label_lengths=np.array(label_lengths),
         excerpt=np.array(excerpt),
@@ -103,18 +112,36 @@ def test_an_emphasis_weighs_its_family_in_the_severities_and_leaves_the_damage()
     torch.testing.assert_close(heavy.version_severity, share * plain.version_severity)
 
 
-def test_versions_of_an_excerpt_are_cut_at_the_same_relative_place() -> None:
-    for seed in range(20):
-        batch = draw(seed)
-        span = np.array(LENGTHS)[batch.snippets[:, 0, 0].int().numpy()] - SNIPPET
-        start = batch.snippets[:, 0, 1].numpy()
-        for one, other in ((0, 1), (2, 3), (4, 5)):
-            same = [
-                np.allclose(start[[one, other]], place * np.maximum(0, span[[one, other]] - left_out), atol=1.0)
-                for left_out in range(MOST_LEFT_OUT)
-                for place in np.linspace(0, 1, 201)
-            ]
-            assert any(same)
+def test_the_music_of_a_slow_versions_snippet_lies_within_that_of_a_fast_ones() -> None:
+    """Though the slow one breaks off before its end."""
+    lengths, whole = np.array([400, 600]), np.array([400, 1000])
+    source = LadderBatches(
+        [shard(lengths.tolist(), [0, 0], whole=whole.tolist())],
+        snippet_frames=SNIPPET, features=FEATURES, n_excerpts=1, n_versions=2, seed=0,
+    )  # fmt: skip
+    begins, ends = [], []
+    for seed in range(200):
+        batch = source.draw(np.random.default_rng(seed))
+        order = np.argsort(batch.snippets[:, 0, 0].numpy())
+        begin, end = ((batch.snippets[:, at, 1].numpy()[order] + at / (SNIPPET - 1)) / whole for at in (0, SNIPPET - 1))
+        begins.append(begin)
+        ends.append(end)
+    fast_begins, slow_begins = np.array(begins).T
+    fast_ends, slow_ends = np.array(ends).T
+    assert (slow_begins >= fast_begins - 0.005).all() and (slow_ends <= fast_ends + 0.005).all()
+    assert fast_begins.min() < 0.05 and slow_ends.max() > 0.55  # from the beginning to where the slow one breaks off
+    assert fast_ends.max() < 0.7
+
+
+def test_where_music_is_played_again_it_is_found_where_it_began() -> None:
+    once = shard([400, 400], [0, 0])
+    again = once.places.copy()
+    again[16 + 8 :] = np.minimum(again[16 + 8 :], np.maximum(again[16 + 4 : -4], again[16 + 7]))  # four steps, twice
+    source = LadderBatches(
+        [dataclasses.replace(once, places=again)],
+        snippet_frames=SNIPPET, features=FEATURES, n_excerpts=1, n_versions=2, seed=0,
+    )  # fmt: skip
+    assert source._frame_at(1, float(again[16 + 7])) == pytest.approx(7.5 * FRAMES_PER_LABEL, abs=1.0)
 
 
 def test_the_same_seed_draws_the_same_batches_each_time_it_is_asked() -> None:
@@ -162,9 +189,8 @@ def test_sparse_sampling_draws_one_snippet_from_each_equal_segment(seed: int) ->
     span = np.array(LENGTHS)[batch.snippets[:, 0, 0].int().numpy()] - SNIPPET
     start = batch.snippets[:, 0, 1].numpy().reshape(6, 3)
     for k in range(3):
-        latest = (k + 1) / 3 * span.reshape(6, 3)[:, k]
-        earliest = k / 3 * np.maximum(0, span - MOST_LEFT_OUT).reshape(6, 3)[:, k]
-        assert (start[:, k] >= earliest - 1).all() and (start[:, k] <= latest + 1).all()
+        earliest, latest = (part / 3 * span.reshape(6, 3)[:, k] for part in (k, k + 1))
+        assert (start[:, k] >= earliest - FRAMES_PER_LABEL).all() and (start[:, k] <= latest + 1).all()
 
 
 def test_dense_sampling_draws_from_anywhere() -> None:

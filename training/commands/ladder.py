@@ -1,12 +1,15 @@
 """`pkai-train ladder`: build the skill ladder on disk."""
 
 import argparse
+import logging
 import os
 from pathlib import Path
 
 from training.ladder import excerpts, shards
 from training.ladder.shards import LadderConfig
 from training.sound import instruments
+
+_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,9 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build what is missing; 0 when all shards are there."""
-    if not args.no_sampled_grands:
-        for grand in instruments.SAMPLED_GRANDS:
-            instruments.make(grand, args.cache)
-    sources = excerpts.read_sources(args.sources)
-    shards.build(sources, args.out, args.cache, LadderConfig(n_shards=args.shards), n_workers=args.workers)
+    try:
+        if not args.no_sampled_grands:
+            for grand in instruments.SAMPLED_GRANDS:
+                instruments.make(grand, args.cache)
+        sources = excerpts.read_sources(args.sources)
+        shards.build(sources, args.out, args.cache, LadderConfig(n_shards=args.shards), n_workers=args.workers)
+    except (ValueError, OSError) as err:
+        _log.error("ladder: %s", err)
+        return 1
     return 0

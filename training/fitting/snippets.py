@@ -22,8 +22,10 @@ FAMILY_WEIGHTS = np.array(
 )
 
 
-# Of a recording's end, where the last sound dies away.
-_MOST_LEFT_OUT_S = 1.5
+# Of what is heard after the music, where the last sound dies away.
+_MOST_AFTER_S = 1.5
+# What is played again brings the music no further; added at each step, it makes the place where that begins the one.
+_RISE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +103,11 @@ class LadderBatches(IterableDataset[Batch]):
         self.seed = seed
         self.sampling = sampling or SamplingConfig()
         self._versions = [
-            (frames, damage) for shard in shards for frames, damage in versions(shard) if len(frames) >= snippet_frames
+            version for shard in shards for version in versions(shard) if len(version.frames) >= snippet_frames
         ]
-        self._most_left_out = round(_MOST_LEFT_OUT_S * features.frames_per_s)
+        self._most_after = _MOST_AFTER_S * features.frames_per_s
         self._emphasis = np.array([(emphasis or {}).get(family, 1.0) for family in FAMILIES], np.float32)
-        self._severities = [float((damage.mean(axis=0) * self._emphasis).sum()) for _, damage in self._versions]
+        self._severities = [float((each.damage.mean(axis=0) * self._emphasis).sum()) for each in self._versions]
         self._by_excerpt = _by_excerpt(shards, snippet_frames)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -115,21 +117,26 @@ class LadderBatches(IterableDataset[Batch]):
             yield self.draw(rng)
 
     def draw(self, rng: np.random.Generator) -> Batch:
-        """One batch; versions of an excerpt are cut at the same relative places.
+        """One batch; versions of an excerpt are cut at the same places of the music.
 
-        So what differs within a pair is how a passage is played, not which passage it is. Recordings end sooner or
-        later after the last note, and that says nothing.
+        So what differs within a pair is how a passage is played, not which passage it is: at place 0 the snippets of
+        all versions begin with the excerpt, at place 1 they end where the version that came least far does, and in
+        between what lies so far into the snippet is the same music. Recordings end sooner or later after the last
+        note, and that says nothing.
         """
         n_snippets = self.sampling.n_snippets
         rows: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]] = []
         excerpt: list[int] = []
         whole: list[float] = []
         for slot, chosen in enumerate(rng.choice(len(self._by_excerpt), self.n_excerpts, replace=False)):
-            versions = self._by_excerpt[chosen]
+            siblings = self._by_excerpt[chosen]
             places = self.sampling.places(rng.random(n_snippets))
-            left_out = int(rng.integers(self._most_left_out))
-            for version in rng.choice(versions, self.n_versions, replace=len(versions) < self.n_versions):
-                rows += [self._cut(version, place, left_out) for place in places]
+            drawn = rng.choice(siblings, self.n_versions, replace=len(siblings) < self.n_versions)
+            reached = min(float(self._versions[version].places[-1]) for version in drawn)
+            left = min(len(self._versions[version].frames) - self._frame_at(version, reached) for version in drawn)
+            after = rng.random() * float(np.clip(left, 0.0, self._most_after))
+            for version in drawn:
+                rows += [self._cut(version, place, reached, after) for place in places]
                 excerpt.append(slot)
                 whole.append(self._severities[version])
         damage = np.stack([row[1] for row in rows]).astype(np.float32)  # (B K, L, F)
@@ -141,26 +148,39 @@ class LadderBatches(IterableDataset[Batch]):
             torch.tensor(excerpt),
         )
 
+    def _frame_at(self, version: int, reached: float) -> float:
+        """Frame at which the music of a version has come so far."""
+        places = self._versions[version].places
+        steps = np.arange(len(places)) + 0.5
+        return float(np.interp(reached, [0.0, *(places + _RISE * steps)], [0.0, *(steps * self.frames_per_label)]))
+
     def _cut(
-        self, version: int, place: float, left_out: int
+        self, version: int, place: float, reached: float, after: float
     ) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]:
-        """A snippet of a version, whose last `left_out` frames are not heard, and its damage."""
-        frames, damage = self._versions[version]
-        start = round(place * max(0, len(frames) - left_out - self.snippet_frames))
+        """A snippet of a version, heard until `after` frames past the place that is `reached`, and its damage."""
+        frames, damage, _ = self._versions[version]
+        begin = self._frame_at(version, place * reached) + place * (after - self.snippet_frames)
+        start = round(float(np.clip(begin, 0, len(frames) - self.snippet_frames)))
         n_labels = round(self.snippet_frames / self.frames_per_label)
         first = min(round(start / self.frames_per_label), max(0, len(damage) - n_labels))
         return frames[start : start + self.snippet_frames], damage[first : first + n_labels]
 
 
-def versions(shard: Shard) -> Iterator[tuple[npt.NDArray[np.float16], npt.NDArray[np.float16]]]:
-    """Features (T, M) and damage (L, F) of each version in a shard, one after the other."""
+class Recorded(NamedTuple):
+    """A version as it was recorded: features (T, M), damage (L, F), and how far the music has come, (L,)."""
+
+    frames: npt.NDArray[np.float16]
+    damage: npt.NDArray[np.float16]
+    places: npt.NDArray[np.float32]
+
+
+def versions(shard: Shard) -> Iterator[Recorded]:
+    """Each version in a shard, one after the other."""
     frame_edges = np.concatenate([[0], np.cumsum(shard.lengths)])
     label_edges = np.concatenate([[0], np.cumsum(shard.label_lengths)])
     for v in range(len(shard.lengths)):
-        yield (
-            shard.frames[frame_edges[v] : frame_edges[v + 1]],
-            shard.damage[label_edges[v] : label_edges[v + 1]],
-        )
+        labels = slice(label_edges[v], label_edges[v + 1])
+        yield Recorded(shard.frames[frame_edges[v] : frame_edges[v + 1]], shard.damage[labels], shard.places[labels])
 
 
 def _by_excerpt(shards: list[Shard], snippet_frames: int) -> list[npt.NDArray[np.int64]]:

@@ -1,10 +1,11 @@
 """Build the skill ladder on disk: excerpts, their versions, renderings and features, in shards that can be resumed."""
 
 import hashlib
+import json
 import logging
 import multiprocessing
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,9 +15,10 @@ import numpy.typing as npt
 
 from pkai import features, playing
 from pkai.features import FeatureConfig
+from training.durable import replace_text
 from training.ladder import excerpts, manner
 from training.ladder.excerpts import ExcerptConfig, Source
-from training.ladder.flaws import FAMILIES, Flaws, draw_apart, draw_flaws
+from training.ladder.flaws import Flaws, draw_apart, draw_flaws
 from training.ladder.manner import MannerConfig
 from training.ladder.skill_ladder import LABEL_STEP_S, degrade
 from training.sound import conditions, instruments
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 Part = Literal["train", "validation", "apart", "apart-validation"]
 Draw = Callable[[np.random.Generator], Flaws]
 _SEED_OF_PART: dict[Part, int] = {"train": 0, "validation": 1, "apart": 2, "apart-validation": 3}
+_ABOUT = "ladder.json"
 _OUT_OF_TUNE_CENTS = 4.0  # mean of the deviation between keys; a piano at home may pass 10
 
 
@@ -73,6 +76,7 @@ class Shard:
     ----------
     frames : (sum of lengths, M) float16 features, version after version
     damage : (sum of label steps, F) float16, version after version
+    places : (sum of label steps,) float32 how far the music has come, as in `Version`
     lengths, label_lengths : (V,) frames and label steps of each version
     excerpt : (V,) which excerpt a version is of
     pieces : (V,) name of the piece
@@ -81,6 +85,7 @@ class Shard:
 
     frames: npt.NDArray[np.float16]
     damage: npt.NDArray[np.float16]
+    places: npt.NDArray[np.float32]
     lengths: npt.NDArray[np.int64]
     label_lengths: npt.NDArray[np.int64]
     excerpt: npt.NDArray[np.int64]
@@ -108,9 +113,10 @@ def build(sources: tuple[Source, ...], folder: Path, cache: Path, config: Ladder
     Raises
     ------
     ValueError
-        If no piece is left to train on or to validate with.
+        If no piece is left to train on or to validate with, or the folder holds shards of another ladder.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    _refuse_another(folder, sources, config)
     held_out = tuple(s for s in sources if is_validation(s.piece, config.validation_share))
     trained = tuple(s for s in sources if not is_validation(s.piece, config.validation_share))
     for purpose, chosen in (("train on", trained), ("validate with", held_out)):
@@ -138,6 +144,17 @@ def build(sources: tuple[Source, ...], folder: Path, cache: Path, config: Ladder
             logger.info("ladder: %s done", path.name)
 
 
+def _refuse_another(folder: Path, sources: tuple[Source, ...], config: LadderConfig) -> None:
+    """Keep beside the shards what they follow from, but for how many there are."""
+    about = {name: value for name, value in asdict(config).items() if not name.endswith("_shards")}
+    pieces = hashlib.sha256("\n".join(sorted(source.piece for source in sources)).encode()).hexdigest()
+    now = json.dumps({**about, "pieces": pieces}, indent=2, sort_keys=True)
+    path = folder / _ABOUT
+    if path.is_file() and path.read_text(encoding="utf-8") != now:
+        raise ValueError(f"{folder} holds shards of other settings or sources; name another folder")
+    replace_text(path, now)
+
+
 def read(folder: Path, part: Part) -> list[Shard]:
     """All shards of a part.
 
@@ -150,11 +167,19 @@ def read(folder: Path, part: Part) -> list[Shard]:
     ------
     FileNotFoundError
         If there is none.
+    ValueError
+        If another version of P-KAI built them.
     """
     paths = sorted(folder.glob(f"{part}-[0-9]*.npz"))
     if not paths:
         raise FileNotFoundError(f"{folder} holds no {part} shards; build the ladder first")
-    return [Shard(**dict(np.load(path))) for path in paths]
+    found = []
+    for path in paths:
+        arrays = dict(np.load(path))
+        if arrays.keys() != {field.name for field in fields(Shard)}:
+            raise ValueError(f"{path} was built by another version of P-KAI; build the ladder again, in another folder")
+        found.append(Shard(**arrays))
+    return found
 
 
 def _build_shard(job: tuple[Path, Part, tuple[Source, ...], Path, LadderConfig, tuple[int, int, int]]) -> Path:
@@ -168,19 +193,21 @@ def _build_shard(job: tuple[Path, Part, tuple[Source, ...], Path, LadderConfig, 
         for index in range(config.excerpts_per_shard)
         for version in _versions(sources, rungs, config, pianos, renderer, rng)
     ]
-    excerpt, pieces, played, damage = zip(*rows, strict=True)
+    excerpt, pieces, played, damage, places = zip(*rows, strict=True)
     shard = Shard(
         frames=np.concatenate(played).astype(np.float16),
         damage=np.concatenate(damage).astype(np.float16),
+        places=np.concatenate(places),
         lengths=np.array([len(frames) for frames in played]),
         label_lengths=np.array([len(steps) for steps in damage]),
         excerpt=np.array(excerpt),
         pieces=np.array(pieces),
         severity=np.array([steps.sum(axis=1).mean() for steps in damage], np.float32),
     )
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, **vars(shard))
-    partial.replace(path)
+    part_of_file = path.with_suffix(".part")
+    with part_of_file.open("wb") as file:
+        np.savez(file, **vars(shard))
+    part_of_file.replace(path)
     return path
 
 
@@ -210,8 +237,8 @@ def _versions(
     pianos: tuple[Instrument, ...],
     renderer: "Renderer",
     rng: np.random.Generator,
-) -> Iterator[tuple[str, npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
-    """Features and damage of each version of one new excerpt."""
+) -> Iterator[tuple[str, npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    """Piece, features, damage and places of each version of one new excerpt."""
     piece, excerpt = excerpts.draw_from(sources, config.excerpts, rng)
     for draw in rungs(config, rng):
         in_manner = manner.played(excerpt, manner.draw(config.manner, rng))
@@ -224,14 +251,14 @@ def _versions(
         mel = features.mel_frames([sound], config.features)
         start, stop = playing.span(mel, config.features)
         played = features.normalise(mel[start:stop], config.features)
-        yield piece, played, _aligned(version.damage, start, stop, config.features)
+        heard = _steps_heard(start, stop, config.features)
+        in_damage = np.clip((heard / LABEL_STEP_S).astype(int), 0, version.damage.shape[1] - 1)
+        of_places = (np.arange(len(version.places)) + 0.5) * LABEL_STEP_S
+        places = np.interp(heard, of_places, version.places).astype(np.float32)
+        yield piece, played, np.ascontiguousarray(version.damage[:, in_damage].T), places
 
 
-def _aligned(damage: npt.NDArray[np.float32], start: int, stop: int, config: FeatureConfig) -> npt.NDArray[np.float32]:
-    """Damage over the played part of the recording in steps of LABEL_STEP_S: (F, n) -> (n', F)."""
+def _steps_heard(start: int, stop: int, config: FeatureConfig) -> npt.NDArray[np.float64]:
+    """Middles of steps of LABEL_STEP_S over the played part of a recording, in seconds of the whole of it."""
     n_steps = max(1, int(np.ceil((stop - start) / config.frames_per_s / LABEL_STEP_S)))
-    seconds = start / config.frames_per_s + (np.arange(n_steps) + 0.5) * LABEL_STEP_S
-    index = np.clip((seconds / LABEL_STEP_S).astype(int), 0, damage.shape[1] - 1)
-    aligned = damage[:, index].T
-    assert aligned.shape == (n_steps, len(FAMILIES))  # noqa: S101 - what training indexes by
-    return np.ascontiguousarray(aligned)
+    return np.asarray(start / config.frames_per_s + (np.arange(n_steps) + 0.5) * LABEL_STEP_S, np.float64)

@@ -41,10 +41,13 @@ class Version:
     damage : (F, n) severity of each family of FAMILIES as it can be heard, in steps of LABEL_STEP_S, weighted by
         its kinds' shares, so that the sum over families is the severity at that time; articulation under a held
         pedal, a pedal that changes nothing, and shape taken from music without any are not heard
+    places : (n,) how far the music has come at those steps, from 0 at the first note to 1 at the end of the last,
+        measured in the time of the performance without flaws; what is played again brings it no further
     """
 
     performance: Performance
     damage: npt.NDArray[np.float32]
+    places: npt.NDArray[np.float32]
 
 
 def degrade(performance: Performance, flaws: Flaws, rng: np.random.Generator) -> Version:
@@ -89,7 +92,10 @@ class _Replay:
         meant, at = self._moved_pedal(visits, starts, gaps_played)
         pedal = self._pedal(meant, at, visits, starts)
         played = Performance(notes, pedal)
-        return Version(played, self._damage(visits, starts, played.duration_s, meant, pedal))
+        duration_s = played.duration_s
+        steps = np.asarray((np.arange(max(1, np.ceil(duration_s / LABEL_STEP_S))) + 0.5) * LABEL_STEP_S, np.float64)
+        damage = self._damage(visits, starts, duration_s, steps, meant, pedal)
+        return Version(played, damage, self._places(visits, starts, duration_s, steps))
 
     def amount(self, kind: str) -> Floats:
         """Amount of a kind at each cluster, (n,)."""
@@ -286,18 +292,24 @@ class _Replay:
         moved = np.array([row[:2] for row in rows], PEDAL_DTYPE)
         return moved, np.array([row[2] for row in rows], np.int64)
 
-    def _damage(
-        self, visits: list[int], starts: list[float], duration_s: float, meant: Notes, pedal: Notes
+    def _places(
+        self, visits: list[int], starts: list[float], duration_s: float, steps: Floats
     ) -> npt.NDArray[np.float32]:
-        n_steps = max(1, int(np.ceil(duration_s / LABEL_STEP_S)))
-        steps = np.asarray((np.arange(n_steps) + 0.5) * LABEL_STEP_S, np.float64)
+        of_cluster = (self.times - self.times[0]) / self.gaps.sum()
+        reached = np.maximum.accumulate(of_cluster[visits])
+        end = max(duration_s, starts[-1])
+        return np.asarray(np.interp(steps, [*starts, end], [*reached, 1.0]), np.float32)
+
+    def _damage(
+        self, visits: list[int], starts: list[float], duration_s: float, steps: Floats, meant: Notes, pedal: Notes
+    ) -> npt.NDArray[np.float32]:
         cluster_at = np.array(visits)[np.clip(np.searchsorted(starts, steps, side="right") - 1, 0, len(visits) - 1)]
         heard = {
             **self._events_heard(visits, starts, duration_s, steps),
             **self._lengths_heard(meant, pedal, steps),
             "flatness": self.amount("flatness")[cluster_at] * min(self.shape.std() / _SHAPE_VELOCITY, 1.5),
         }
-        damage = np.zeros((len(FAMILIES), n_steps))
+        damage = np.zeros((len(FAMILIES), len(steps)))
         for kind, about in KINDS.items():
             level = heard[kind] if kind in heard else self.amount(kind)[cluster_at]
             damage[FAMILIES.index(about.family)] += about.weight * np.minimum(level, 2 * MOST_OF_ONE_KIND)

@@ -121,7 +121,7 @@ def recovery(told: Sequence[Told], scales: dict[str, FamilyScale]) -> dict[str, 
 def _listen(judge: Judge, shard: Shard, first_excerpt: int) -> Iterator[Told]:
     features = judge.manifest.features
     frames_per_label = round(LABEL_STEP_S * features.frames_per_s)
-    for index, (frames, damage) in enumerate(snippets.versions(shard)):
+    for index, (frames, damage, _) in enumerate(snippets.versions(shard)):
         if len(frames) < judge.manifest.segments.snippet_frames(features):
             continue
         played = as_features(torch.from_numpy(frames.astype(np.float32)), features).numpy()
