@@ -160,14 +160,15 @@ def _passages(assessment: Assessment, *, with_audio: bool) -> str:
 def _diagnosis(found: tuple[Finding, ...], *, with_audio: bool) -> str:
     if not found:
         return ""
+    heard = sorted((finding for finding in found if finding.extent != "none"), key=lambda one: -one.cost)
     rows = "".join(
-        f'<tr><td>{finding.family}</td><td class="{finding.extent}">{finding.extent if finding.judged else "–"}</td>'
-        f"<td>{escape(finding.sentence)} "
+        f'<tr><td class="{finding.extent}">{escape(finding.sentence)} '
         + " ".join(_hear(each.start_s, each.end_s, with_audio=True) for each in finding.passages if with_audio)
         + "</td></tr>"
-        for finding in found
+        for finding in heard
     )
-    return _section("What to work on", _table(("", "", ""), rows))
+    others = " ".join(escape(finding.sentence) for finding in found if finding.extent == "none")
+    return _section("What to work on", _table(("",), rows) + (f"<p>{others}</p>" if others else ""))
 
 
 def _ladder(assessment: Assessment) -> str:

@@ -20,7 +20,7 @@ _EXTENT_COLOURS = {"none": FAINT, "some": "#b3641a", "much": WEAK}
 _MUCH = 2.0
 _MAX_RUNGS = 18
 _LABEL_GAP = 5.0
-_LETTERS_IN_LINE = 150
+_LETTERS_IN_LINE = 165
 
 
 def draw_rating(axes: Axes, assessment: Assessment, manifest: Manifest) -> None:
@@ -100,7 +100,7 @@ def write_advice(figure: Figure, assessment: Assessment) -> None:
     """What to practise, at the foot of the page."""
     figure.text(0.07, 0.135, "To practise", size=10, weight="bold", va="top")
     sentences = "\n".join(textwrap.fill(one, _LETTERS_IN_LINE) for one in advice_sentences(assessment))
-    figure.text(0.16, 0.135, sentences, size=8, va="top", linespacing=1.35)
+    figure.text(0.16, 0.135, sentences, size=7.5, va="top", linespacing=1.35)
 
 
 def _name_levels(axes: Axes, level_ratings: Sequence[float]) -> None:
