@@ -77,6 +77,16 @@ def test_two_sessions_on_one_table_keep_each_others_answers_and_new_pairs(table:
     assert kept == {("a", "c"): Pair("a", "c", 1, "ann"), ("a", "z"): Pair("a", "z", 1, "ann")}
 
 
+def test_a_tables_own_columns_are_kept(table: Path) -> None:
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([f"{lines[0]},comment", f"{lines[1]},loud room", *lines[2:]]) + "\n")
+    session = Session(table, annotator="ann")
+    session.answer(Pair("a", "b"), 1)
+    session.answer(Pair("b", "c"), 1)
+    session.undo()
+    assert table.read_text().splitlines()[:3] == ["id1,id2,label,source,comment", "a,b,1,ann,loud room", "a,c,,,"]
+
+
 def test_undo_of_a_second_answer_brings_the_first_one_back(table: Path) -> None:
     session = Session(table, annotator="ann")
     session.answer(Pair("a", "b"), 1)

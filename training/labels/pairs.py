@@ -2,12 +2,12 @@
 
 A file has the columns `id1,id2,label` of the original P-KAI: 1 where the first is better, -1 where the second is,
 0 where they are equal, and nothing (or the original's `X`) where nobody has said. A fourth column, `source`, is there
-once a table has been annotated: who answered, or `inferred`.
+once a table has been annotated: who answered, or `inferred`. What other columns hold is kept.
 """
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -35,12 +35,14 @@ class Pair:
     ----------
     label : 1 (first is better), 0 (equal), -1 (second is better) or None (unlabelled)
     source : who said so; "" in a table that does not tell, `INFERRED` where nobody did
+    notes : column -> cell, of the columns that are the table's own
     """
 
     first: str
     second: str
     label: int | None = None
     source: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.first or not self.second:
@@ -54,6 +56,11 @@ class Pair:
     def key(self) -> Key:
         """The pair's name, whichever recording comes first."""
         return key_of(self.first, self.second)
+
+    @property
+    def unlabelled(self) -> "Pair":
+        """The pair before anybody said anything."""
+        return replace(self, label=None, source="")
 
     @property
     def answered(self) -> bool:
@@ -91,7 +98,8 @@ def _pair(row: Mapping[str, str | None]) -> Pair:
     cells = {name: (row.get(name) or "").strip() for name in _COLUMNS}
     if cells["label"] not in _LABELS:
         raise ValueError(f"label {cells['label']!r} is none of 1, 0, -1 and empty")
-    return Pair(cells["id1"], cells["id2"], _LABELS[cells["label"]], cells["source"])
+    notes = {name: cell or "" for name, cell in row.items() if name and name not in _COLUMNS}
+    return Pair(cells["id1"], cells["id2"], _LABELS[cells["label"]], cells["source"], notes)
 
 
 def _checked(numbered: Iterable[tuple[int, Pair]]) -> Iterator[Pair]:
@@ -113,8 +121,9 @@ def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
     """
     list(_checked(enumerate(pairs, start=2)))
     columns = _COLUMNS if any(pair.source for pair in pairs) else _COLUMNS[:3]
-    rows = ((p.first, p.second, "" if p.label is None else p.label, p.source)[: len(columns)] for p in pairs)
-    replace_csv(path, columns, rows)
+    notes = list(dict.fromkeys(name for pair in pairs for name in pair.notes))
+    cells = ((p, (p.first, p.second, "" if p.label is None else p.label, p.source)[: len(columns)]) for p in pairs)
+    replace_csv(path, (*columns, *notes), ((*own, *(p.notes.get(name, "") for name in notes)) for p, own in cells))
 
 
 def make_pairs(

@@ -72,7 +72,7 @@ class Session:
     def _read(self) -> None:
         """Take up what is in the table by now: others may have answered in it, or added pairs."""
         self._seen = _state(self.path)
-        self.pairs = {p.key: p if p.answered else Pair(p.first, p.second) for p in read_pairs(self.path)}
+        self.pairs = {p.key: p if p.answered else p.unlabelled for p in read_pairs(self.path)}
         self.pairs |= self._changed
         self._names = recordings_of(self.pairs.values())
         self._restart()
@@ -96,9 +96,9 @@ class Session:
     def _inferred(self, pair: Pair) -> Pair:
         i, j = self._answers.index[pair.first], self._answers.index[pair.second]
         if not self._closure.known[i, j]:
-            return Pair(pair.first, pair.second)
+            return pair.unlabelled
         label = int(self._closure.better[i, j]) - int(self._closure.better[j, i])
-        return Pair(pair.first, pair.second, label, INFERRED)
+        return replace(pair, label=label, source=INFERRED)
 
     @property
     def progress(self) -> Progress:
@@ -136,7 +136,7 @@ class Session:
         else:
             self.contradictions.append(contradiction)
         before = {key for key, p in self.pairs.items() if p.source == INFERRED}
-        self._given.append((own if own.answered else Pair(own.first, own.second), given))
+        self._given.append((own if own.answered else own.unlabelled, given))
         self._changed[pair.key] = self.pairs[pair.key] = given
         self._answers.put(pair.first, pair.second, label)
         self._close()
