@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 
 from pkai import artifact, chroma, library, references, report
-from pkai.assessment import ReferenceIdentity
 from pkai.errors import ModelContractError
 from pkai.library import Library
 from pkai.references import Reference
@@ -21,13 +20,7 @@ def list_(arguments: argparse.Namespace, settings: Settings, terminal: Terminal)
     manifest = artifact.load(settings.model_root / settings.model).manifest
     known = _library(arguments, settings).references()
     listed = [
-        ReferenceIdentity(
-            name=reference.name,
-            title=reference.title,
-            piece=reference.piece,
-            level=reference.level,
-            rating=manifest.calibration.rating(reference.scores[manifest.sha256]),
-        )
+        references.rated(reference, manifest.calibration, model_sha256=manifest.sha256)
         for reference in references.select(known, model_sha256=manifest.sha256, piece=None, names=None)
     ]
     if arguments.json:

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pkai.calibration import LEVELS
+from pkai.assessment import ReferenceIdentity
+from pkai.calibration import LEVELS, Calibration
 from pkai.errors import ModelContractError, RequestError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
@@ -37,6 +38,17 @@ class Reference:
     level: str
     scores: dict[str, float]
     chroma: str = ""
+
+
+def rated(reference: Reference, calibration: Calibration, *, model_sha256: str) -> ReferenceIdentity:
+    """A reference with its rating by a model that has scored it."""
+    return ReferenceIdentity(
+        name=reference.name,
+        title=reference.title,
+        piece=reference.piece,
+        level=reference.level,
+        rating=calibration.rating(reference.scores[model_sha256]),
+    )
 
 
 def parse(document: bytes, *, where: str) -> tuple[Reference, ...]:

@@ -34,7 +34,6 @@ from pkai.assessment import (
     Passage,
     Rank,
     RecordingFacts,
-    ReferenceIdentity,
     TimelinePoint,
 )
 from pkai.audio import AudioSource
@@ -313,16 +312,10 @@ class Judge:
         )
 
     def _comparison(self, score: float, reference: Reference) -> Comparison:
-        calibration = self.manifest.calibration
-        other = reference.scores[self.manifest.sha256]
+        calibration, sha256 = self.manifest.calibration, self.manifest.sha256
+        other = reference.scores[sha256]
         return Comparison(
-            reference=ReferenceIdentity(
-                name=reference.name,
-                title=reference.title,
-                piece=reference.piece,
-                level=reference.level,
-                rating=calibration.rating(other),
-            ),
+            reference=references.rated(reference, calibration, model_sha256=sha256),
             outcome=calibration.outcome(score, other),
             p_better=calibration.p_better(score, other),
         )

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import IO, Any
 
 from pkai import __version__, contract, library, references, uploads
-from pkai.assessment import Assessment, ModelIdentity, PairAssessment, ReferenceIdentity
+from pkai.assessment import Assessment, ModelIdentity, PairAssessment
 from pkai.contract import Options
 from pkai.errors import AssessmentNotFound, LocationNotAllowed, NotConfigured, RequestError
 from pkai.scorer import Judge
@@ -70,14 +70,7 @@ class Service:
         lacking = [one for one in references.unscored(known, model_sha256=sha256) if piece in (None, one.piece)]
         return contract.ReferencesAnswer(
             references=tuple(
-                ReferenceIdentity(
-                    name=reference.name,
-                    title=reference.title,
-                    piece=reference.piece,
-                    level=reference.level,
-                    rating=judge.manifest.calibration.rating(reference.scores[sha256]),
-                )
-                for reference in chosen
+                references.rated(reference, judge.manifest.calibration, model_sha256=sha256) for reference in chosen
             ),
             unscored=tuple(reference.name for reference in lacking),
         )
