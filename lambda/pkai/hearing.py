@@ -33,6 +33,7 @@ class Hearing:
     local_flaws : (F, T) log(1 + severity) of each family of flaws, likewise
     damaged_packets : of the file, that could not be decoded
     chroma : (S, 12) loudness of each pitch class, where it was asked for
+    has_tones : whether pitches were heard in it, as of any piano
     """
 
     recording: RecordingFacts
@@ -48,6 +49,7 @@ class Hearing:
     local_flaws: Floats
     damaged_packets: int
     chroma: Frames | None = None
+    has_tones: bool = True
 
     @cached_property
     def score(self) -> float:

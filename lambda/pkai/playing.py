@@ -45,6 +45,8 @@ _STEADY_AFTER_S, _STEADY_OVER_S, _STEADY = 0.1, 1.5, 0.45
 # Where tones stand out less, as in noise, or stay for less long, as in fast music, this share will do of what those
 # quarter of so many moments have in which they stand out most.
 _MOMENTS, _STANDING_OUT, _SHARE = 200, 0.75, 0.6
+# Of these moments one in so many tells whether there are tones at all.
+_FEW = 4
 _SEARCHED_AT_ONCE_S = 5.0
 
 
@@ -73,6 +75,26 @@ def span(mel: Frames, config: FeatureConfig) -> tuple[int, int]:
         above[:first] = above[len(mel) - last :] = False
     played = np.flatnonzero(above)
     return int(played[0]), int(played[-1]) + 1
+
+
+def has_tones(mel: Frames, config: FeatureConfig) -> bool:
+    """Whether pitches stand out in a quarter of the moments, as in any music; in noise, a hum or clicks they do not.
+
+    Parameters
+    ----------
+    mel : (T, M) power, of what was played
+    config : of the front end
+    """
+    few = _moments(mel, config)[::_FEW]
+    relief = _relief(mel[few].sum(axis=1), config).std(axis=1)
+    return bool(np.quantile(relief, _STANDING_OUT) > _PITCHED_DB)
+
+
+def _moments(mel: Frames, config: FeatureConfig) -> npt.NDArray[np.int64]:
+    """Frames of moments all over the recording, each of half a second: (K, n)."""
+    over = round(_PITCHED_OVER_S * config.frames_per_s)
+    first = np.unique(np.linspace(0, max(0, len(mel) - over), _MOMENTS).astype(np.int64))
+    return cast(npt.NDArray[np.int64], np.minimum(first[:, None] + np.arange(over), len(mel) - 1))
 
 
 def _above_the_room(mel: Frames) -> Flags:
@@ -107,9 +129,8 @@ def _with_notes(mel: Frames, above: Flags, sounding: Flags) -> Flags:
 
 def _enough(mel: Frames, above: Flags, config: FeatureConfig) -> tuple[float, float]:
     """From which relief on, dB, tones are heard in this recording, and from which steadiness on, -1..1."""
-    over, after = (round(seconds * config.frames_per_s) for seconds in (_PITCHED_OVER_S, _STEADY_AFTER_S))
-    moments = np.unique(np.linspace(0, max(0, len(mel) - over), _MOMENTS).astype(int))
-    frames = np.minimum(moments[:, None] + np.arange(over), len(mel) - 1)
+    after = round(_STEADY_AFTER_S * config.frames_per_s)
+    frames = _moments(mel, config)
     heard = np.where(above[frames, None], mel[frames], np.float32(0))
     relief = _relief(heard.sum(axis=1), config).std(axis=1)
     typical = float(np.quantile(relief, _STANDING_OUT))

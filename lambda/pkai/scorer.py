@@ -176,11 +176,13 @@ class Judge:
             sample_rate=decoding.source_sample_rate,
             channels=decoding.channels,
         )
+        has_tones = playing.has_tones(mel[start:stop], config)
         played = features.normalise(mel[start:stop], config, overwrite=True)
         return dataclasses.replace(
             self.hear_features(played, recording),
             damaged_packets=decoding.damaged_packets,
             chroma=listener.loudness() if listener else None,
+            has_tones=has_tones,
         )
 
     def hear_features(self, played: Frames, recording: RecordingFacts) -> Hearing:
@@ -354,6 +356,11 @@ def _warnings(heard: Hearing) -> Iterator[Notice]:
         yield Notice(
             code="damaged_audio",
             message=f"{heard.damaged_packets} damaged pieces of the file were skipped; send an undamaged copy",
+        )
+    if not heard.has_tones:
+        yield Notice(
+            code="no_tones",
+            message="hardly a tone of a piano was heard, so the rating means little; check the microphone",
         )
     played_s = heard.recording.played_to_s - heard.recording.played_from_s
     if played_s < 20:

@@ -166,3 +166,34 @@ def test_where_nothing_has_a_pitch_all_that_is_heard_counts(rng: np.random.Gener
     from_s, to_s = played_s(mel_of(silence(2.0), surroundings.applause(6.0, CONFIG.sample_rate, rng), silence(2.0)))
     assert from_s == pytest.approx(2.0, abs=0.1)
     assert to_s == pytest.approx(8.0, abs=0.1)
+
+
+def coloured(duration_s: float, power: float, rng: np.random.Generator) -> Waveform:
+    """Noise whose power falls with a power of the frequency."""
+    n = round(duration_s * CONFIG.sample_rate)
+    spectrum = np.fft.rfft(rng.standard_normal(n)) / np.maximum(np.arange(n // 2 + 1), 1) ** (power / 2)
+    y = np.fft.irfft(spectrum, n)
+    return np.asarray(0.3 * y / np.abs(y).max(), np.float32)
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
+def test_noise_of_any_colour_has_no_tones(power: float, rng: np.random.Generator) -> None:
+    assert not playing.has_tones(mel_of(coloured(12.0, power, rng)), CONFIG)
+
+
+def test_neither_clicks_nor_a_hum_have_tones(rng: np.random.Generator) -> None:
+    t = np.arange(12 * CONFIG.sample_rate) / CONFIG.sample_rate
+    hum = sum(np.sin(2 * np.pi * 50 * k * t) / k for k in (1, 2, 3)) + 0.05 * rng.standard_normal(len(t))
+    clicks = np.where(t % 0.5 < 0.01, rng.standard_normal(len(t)), 0.0)
+    for sound in (hum, clicks):
+        assert not playing.has_tones(mel_of((0.2 * sound).astype(np.float32)), CONFIG)
+
+
+@pytest.mark.parametrize("notes_per_s", [0.5, 4.0, 12.0])
+@pytest.mark.parametrize("noise_below_db", [10.0, 60.0])
+def test_notes_have_tones_slow_and_fast_and_in_noise(
+    notes_per_s: float, noise_below_db: float, rng: np.random.Generator
+) -> None:
+    tone = piano_tone.notes(20.0, CONFIG.sample_rate, notes_per_s=notes_per_s)
+    level_db = 10 * np.log10(np.mean(np.square(tone))) - noise_below_db
+    assert playing.has_tones(mel_of(tone + noise(20.0, level_db, rng)), CONFIG)

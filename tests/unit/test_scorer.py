@@ -219,6 +219,12 @@ def test_an_unknown_piece_is_refused_before_anything_is_decoded(judge: Judge) ->
         judge.assess(io.BytesIO(b""), piece="sonata")
 
 
+def test_where_hardly_a_tone_is_heard_it_is_said_so(judge: Judge, rng: np.random.Generator) -> None:
+    noise = (0.1 * rng.standard_normal(30 * SAMPLE_RATE)).astype(np.float32)
+    assert "no_tones" in [notice.code for notice in judge.assess(recording(noise)).warnings]
+    assert "no_tones" not in [notice.code for notice in judge.assess(recording(playing(30.0))).warnings]
+
+
 def test_a_short_recording_is_rated_with_a_warning(judge: Judge, assessment: Assessment) -> None:
     short = judge.assess(recording(playing(9.0)))
     assert [notice.code for notice in short.warnings] == ["short_recording", "unknown_piece"]

@@ -62,7 +62,8 @@ _LIMITS = """
 
 - The test pieces are easy and few; the interval over recordings is wide.
 - What lies between the first tone and the last counts as playing, voices and coughs too.
-- The judge hears solo piano. Other instruments, singing or accompaniment are rated all the same, without meaning.
+- The judge hears solo piano. Other instruments, singing or accompaniment are rated all the same, without meaning; only
+  where hardly a tone is heard, as in noise, does the answer warn of it.
 - It hears rhythm, tempo, wrong notes, evenness and touch; it knows neither the score nor the style, and cannot tell a
   daring interpretation from a flaw.
 - Ratings compare best within a piece; across pieces, difficulty does not count.

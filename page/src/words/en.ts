@@ -86,6 +86,7 @@ export const en = {
   outcomes: OUTCOMES,
   /** Each is given the pieces that the references play. */
   warnings: {
+    no_tones: () => "I hardly heard a tone of a piano, so the rating means little. Check the microphone.",
     short_recording: () => "It was short; 20 seconds or more give a surer rating.",
     unknown_piece: (pieces) =>
       `I recognised none of the pieces that I know (${pieces}), so you are compared with all references. If it is one of these, choose it before you play, and the comparison is fairer.`,

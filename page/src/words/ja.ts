@@ -101,6 +101,7 @@ export const ja: Words = {
   chance: (percent) => `あなたのほうが上手い確率 ${percent}`,
   outcomes: { better: "あなたのほうが上手い", equivalent: "ほぼ互角", worse: "あなたはまだ及びません" },
   warnings: {
+    no_tones: () => "ピアノの音がほとんど聞こえなかったため、採点はあてになりません。マイクを確かめてください。",
     short_recording: () => "演奏が短めでした。20秒以上あると、より確かな採点になります。",
     unknown_piece: (pieces) =>
       `知っている曲（${pieces}）のどれとも判別できなかったため、すべてのお手本と比べました。このうちの曲であれば、先に選ぶと、より公平に比べられます。`,
