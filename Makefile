@@ -64,6 +64,7 @@ page: ## build the page anew from page/ into lambda/page; needs node and npm
 notebook: dev-venv ## run the notebook anew and keep what it shows
 	@cd notebooks && PATH="$(abspath $(DEV_VENV))/bin:$$PATH" PYTHONPATH="$(CURDIR)/lambda:$(CURDIR)" \
 		python -m nbconvert --to notebook --execute --inplace pkai_colab.ipynb
+	@"$(DEV_VENV)/bin/python" notebooks/without_progress.py
 
 .PHONY: pictures
 pictures: dev-venv ## make the pictures of the README anew; needs chromium

@@ -53,6 +53,7 @@ def test_what_is_committed_was_run_without_an_error_and_shows_what_it_does() -> 
     assert all(cell.execution_count for cell in cells)
     kinds = {output.output_type for cell in cells for output in cell.outputs}
     assert "error" not in kinds
+    assert all(output.get("name") != "stderr" for cell in cells for output in cell.outputs)  # progress is for who waits
     pictures, printed = shown(read())
     assert pictures >= 4
     assert "of 100, likely" in printed
