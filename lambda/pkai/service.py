@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import IO, Any
 
-from pkai import __version__, contract, library, references, uploads
+from pkai import __version__, contract, library, references, selection, uploads
 from pkai.assessment import Assessment, ModelIdentity, PairAssessment
 from pkai.contract import Options
 from pkai.errors import AssessmentNotFound, LocationNotAllowed, NotConfigured, RequestError
 from pkai.scorer import Judge
+from pkai.selection import Wish
 from pkai.settings import Settings
 from pkai.store import MAX_OBJECT_BYTES, Place, Store
 
@@ -48,9 +49,9 @@ class Service:
 
     def assess_file(self, judge: Judge, recording: IO[bytes], options: Options) -> Assessment:
         """Assess a recording that is on this machine."""
-        names = None if options.references is None else tuple(options.references)
+        wish = _wish(options)
         known = self.library.references()
-        return judge.assess(recording, piece=options.piece, reference_names=names, known=known)
+        return judge.assess(recording, piece=wish.piece, reference_names=wish.names, known=known)
 
     def compare(self, request: contract.ComparisonRequest) -> PairAssessment:
         """Say which of the two recordings of a request is played better; raises what `assess` does."""
@@ -90,10 +91,14 @@ class Service:
         ------
         NotConfigured
             If this installation has no buckets of its own.
+        RequestError
+            If the model, the piece or a reference is unknown: who uploads minutes of sound learns that before.
         """
         uploads_bucket, _ = self._own_buckets()
-        if request.model is not None:
-            self.judge_for(request.model)
+        wish = _wish(request)
+        if request.model is not None or not wish.is_open:
+            sha256 = self.judge_for(request.model).manifest.sha256
+            selection.refuse(wish, self.library.references(), model_sha256=sha256)
         assessment_id = uploads.new_id()
         form = self.store.upload_form(
             Place(bucket=uploads_bucket, key=uploads.upload_key(assessment_id)),
@@ -176,3 +181,7 @@ class Service:
 def loaded(settings: Settings, name: str) -> Judge:
     """A model by its name, read once."""
     return Judge.load(settings.model_root, name, n_threads=settings.n_threads)
+
+
+def _wish(options: Options) -> Wish:
+    return Wish(piece=options.piece, names=None if options.references is None else tuple(options.references))

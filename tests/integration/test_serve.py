@@ -92,6 +92,12 @@ def test_a_form_that_was_changed_is_refused(
     assert message in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("wish", [{"piece": "sonata"}, {"references": ["nobody"]}, {"model": "none"}])
+def test_no_form_is_given_for_what_cannot_be_assessed(wish: dict[str, Any], server: LocalServer) -> None:
+    answer = post(server, "/v1/uploads", json={"content_type": "audio/wav", **wish})
+    assert (answer.status_code, code(answer)) == (400, "invalid_request")
+
+
 def test_a_form_is_good_for_one_file(server: LocalServer, recording: bytes) -> None:
     fields = post(server, "/v1/uploads", json={"content_type": "audio/wav"}).json()["fields"]
     answers = [post(server, "/uploads", data=fields, files={"file": recording}) for _ in range(2)]
