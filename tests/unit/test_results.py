@@ -63,7 +63,7 @@ def test_what_was_written_is_read_in_the_order_of_names_and_rounded(tmp_path: Pa
     results.write(tmp_path / "a.json", "two", "pkai-train y", {})
     first, second = results.read(tmp_path)
     assert (first["kind"], second["kind"], second["command"]) == ("two", "one", "pkai-train x")
-    assert second["figure"] == {"value": 0.8766, "low": 0.7, "high": 0.95, "n": 199}
+    assert second["figure"] == {"value": 0.876643, "low": 0.7, "high": 0.95, "n": 199}
     assert second["share"] == 0.3333
     assert results.read(tmp_path / "nothing") == []
 
