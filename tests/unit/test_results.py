@@ -64,7 +64,7 @@ def test_what_was_written_is_read_in_the_order_of_names_and_rounded(tmp_path: Pa
     first, second = results.read(tmp_path)
     assert (first["kind"], second["kind"], second["command"]) == ("two", "one", "pkai-train x")
     assert second["figure"] == {"value": 0.876643, "low": 0.7, "high": 0.95, "n": 199}
-    assert second["share"] == 0.3333
+    assert second["share"] == 0.333333
     assert results.read(tmp_path / "nothing") == []
 
 
