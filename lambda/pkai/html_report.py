@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 
 from pkai.assessment import Assessment, Comparison, Finding, Passage
-from pkai.report import Named, ladder, percent, standing
+from pkai.report import Named, flaws_heard, ladder, percent, standing
 from pkai.terminal import minutes, printable
 
 _OUTCOMES = {"better": "yours is better", "equivalent": "about equal", "worse": "yours is not yet as good"}
@@ -160,12 +160,11 @@ def _passages(assessment: Assessment, *, with_audio: bool) -> str:
 def _diagnosis(found: tuple[Finding, ...], *, with_audio: bool) -> str:
     if not found:
         return ""
-    heard = sorted((finding for finding in found if finding.extent != "none"), key=lambda one: -one.cost)
     rows = "".join(
         f'<tr><td class="{finding.extent}">{escape(finding.sentence)} '
         + " ".join(_hear(each.start_s, each.end_s, with_audio=True) for each in finding.passages if with_audio)
         + "</td></tr>"
-        for finding in heard
+        for finding in flaws_heard(found)
     )
     others = " ".join(escape(finding.sentence) for finding in found if finding.extent == "none")
     return _section("What to work on", _table(("",), rows) + (f"<p>{others}</p>" if others else ""))

@@ -108,9 +108,14 @@ def verdict(first: str, second: str, pair: PairAssessment) -> str:
     return f"{second} is played better than {first} (chance: {percent(1 - pair.p_better)})"
 
 
+def flaws_heard(found: Iterable[Finding]) -> list[Finding]:
+    """Families of flaws of which there are some, first what costs most."""
+    return sorted((finding for finding in found if finding.extent != "none"), key=lambda finding: -finding.cost)
+
+
 def advice_sentences(assessment: Assessment) -> list[str]:
     """What to practise, first what gains most, and no more than a teacher would explain at once."""
-    heard = sorted((finding for finding in assessment.diagnosis if finding.extent != "none"), key=lambda f: -f.cost)
+    heard = flaws_heard(assessment.diagnosis)
     others = ", ".join(f"{finding.family} ({finding.extent})" for finding in heard[_MOST_ADVICE:])
     told = [finding.sentence for finding in heard[:_MOST_ADVICE]] + ([f"Later: {others}."] if others else [])
     return told or ["nothing in particular stands out"]

@@ -97,8 +97,9 @@ class Service:
         uploads_bucket, _ = self._own_buckets()
         wish = _wish(request)
         if request.model is not None or not wish.is_open:
-            sha256 = self.judge_for(request.model).manifest.sha256
-            selection.refuse(wish, self.library.references(), model_sha256=sha256)
+            judge = self.judge_for(request.model)
+            if not wish.is_open:  # else nothing of the references can be refused, and they need not be read
+                selection.refuse(wish, self.library.references(), model_sha256=judge.manifest.sha256)
         assessment_id = uploads.new_id()
         form = self.store.upload_form(
             Place(bucket=uploads_bucket, key=uploads.upload_key(assessment_id)),

@@ -73,11 +73,11 @@ def _fetch_item(item: RemoteFile | Archive, folder: Path, summary: Summary) -> N
     came = record.get(item.url)
     contents_key = f"{item.url} contents"
     expected = item.sha256 or came
-    if isinstance(item, RemoteFile):
-        is_whole = _has_sum(folder / name, expected or "")
-    else:
-        is_whole = _is_unpacked(record.get(contents_key, {}), item, folder)
-    if came == expected is not None and is_whole:
+    if came == expected is not None and (
+        _is_unpacked(record.get(contents_key, {}), item, folder)
+        if isinstance(item, Archive)
+        else _has_sum(folder / name, expected)
+    ):
         summary.present.append(name)
         return
     contents: dict[str, Any] = {}

@@ -105,6 +105,10 @@ class LadderBatches(IterableDataset[Batch]):
         self._versions = [
             version for shard in shards for version in versions(shard) if len(version.frames) >= snippet_frames
         ]
+        self._places = [
+            np.concatenate([[0.0], each.places + _RISE * (np.arange(len(each.places)) + 0.5)])
+            for each in self._versions
+        ]
         self._most_after = _MOST_AFTER_S * features.frames_per_s
         self._emphasis = np.array([(emphasis or {}).get(family, 1.0) for family in FAMILIES], np.float32)
         self._severities = [float((each.damage.mean(axis=0) * self._emphasis).sum()) for each in self._versions]
@@ -150,9 +154,9 @@ class LadderBatches(IterableDataset[Batch]):
 
     def _frame_at(self, version: int, reached: float) -> float:
         """Frame at which the music of a version has come so far."""
-        places = self._versions[version].places
-        steps = np.arange(len(places)) + 0.5
-        return float(np.interp(reached, [0.0, *(places + _RISE * steps)], [0.0, *(steps * self.frames_per_label)]))
+        places = self._places[version]
+        steps = np.maximum(np.arange(len(places)) - 0.5, 0.0)  # where the recording begins, then the middle of each
+        return float(np.interp(reached, places, steps * self.frames_per_label))
 
     def _cut(
         self, version: int, place: float, reached: float, after: float

@@ -45,7 +45,7 @@ class AsItIs:
 
     def learn(self, people: People, train: Indices, held_out: Indices, *, seed: int) -> Learnt:
         """Fit scale and tie band alone."""
-        scale, tie_band = _odds(people, train, self.scores)
+        scale, tie_band = calibrate.fit_comparison(people.rated(self.scores, train))
         return Learnt(scores=self.scores, scale=scale, tie_band=tie_band, about={})
 
 
@@ -114,7 +114,7 @@ class AllWeights:
                 network, heard, division, how, self.listening, Path(scratch) / "fold.ckpt", progress=False
             )
         scores = _scored(consensus.of_network(network), self, [*tried, *held_out])
-        scale, tie_band = _odds(people, tried, scores)
+        scale, tie_band = calibrate.fit_comparison(people.rated(scores, tried))
         return Learnt(scores=scores, scale=scale, tie_band=tie_band, about={"steps": course.best_step})
 
 
@@ -144,8 +144,3 @@ def _scored(snippet_scores: Any, learner: AllWeights, chosen: Sequence[int]) -> 
     for i in chosen:
         scores[i] = scorer.score(learner.recordings[i])
     return scores
-
-
-def _odds(people: People, among: Indices, scores: Floats) -> tuple[float, float]:
-    """Scale and tie band by recordings that were not held out."""
-    return calibrate.fit_comparison(people.rated(scores, among))
