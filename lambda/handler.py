@@ -175,9 +175,10 @@ def _answer_s3(event: dict[str, Any], request_id: str) -> dict[str, Any]:
     failed = []
     for arrival in triggers.arrivals(event):
         try:
+            named = None if isinstance(arrival, PkaiError) else arrival.correlation_id
+            logger.thread_safe_append_keys(correlation_id=named or request_id)
             if isinstance(arrival, PkaiError):
                 raise arrival
-            logger.thread_safe_append_keys(correlation_id=arrival.correlation_id or request_id)
             outcome = triggers.process(service, arrival.place, request_id=request_id)
         except Exception as err:  # the edge between one object and the next: a bad one does not hold the others back
             place = None if isinstance(arrival, PkaiError) else arrival.place

@@ -9,6 +9,8 @@ from conftest import ROOT, need
 
 # What the page is built from.
 SOURCES = ROOT / "page"
+# A name of this machine that browsers trust with no microphone, as they do not where a phone beside it looks.
+BARE_NAME = "piano.test"
 # Nothing is asked of the network but what a page asks.
 _QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",

@@ -151,16 +151,23 @@ def decode(source: AudioSource, *, sample_rate: int, max_duration_s: float = MAX
 
 def _refuse_missing_or_empty(source: AudioSource) -> None:
     if isinstance(source, Path):
-        if source.is_dir():
-            raise RecordingNotFound(f"{source} is a folder; give the path of a recording")
-        if not source.is_file():
-            raise RecordingNotFound(f"there is no file {source.name}; give the path of a recording")
-        size = source.stat().st_size
+        size = _size_of(source)
     else:
         size = source.seek(0, 2)
         source.seek(0)
     if size == 0:
         raise EmptyRecording(f"the file is empty (0 bytes); {_SUPPORTED_HINT}")
+
+
+def _size_of(path: Path) -> int:
+    try:
+        if path.is_dir():
+            raise RecordingNotFound(f"{path} is a folder; give the path of a recording")
+        if not path.is_file():
+            raise RecordingNotFound(f"there is no file {path.name}; give the path of a recording")
+        return path.stat().st_size
+    except OSError as err:  # a name that is too long, or a folder that may not be searched
+        raise RecordingNotFound(f"{path.name} cannot be read ({err.strerror}); give the path of a recording") from err
 
 
 def _open(source: AudioSource) -> av.container.InputContainer:

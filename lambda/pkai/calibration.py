@@ -72,7 +72,7 @@ class Calibration:
 
         Parameters
         ----------
-        local_scores : (N,) scores of passages that do not overlap
+        local_scores : (N,) scores of passages that overlap little or not
         score : their consensus
         """
         n = len(local_scores)

@@ -167,10 +167,10 @@ def local_server(arguments: argparse.Namespace, root: Path) -> "Iterator[LocalSe
     from pkai.folder import Folder
     from pkai.serve import RESULTS_BUCKET, UPLOAD_PATH, UPLOADS_BUCKET, LocalServer
 
-    handler = importlib.import_module("handler")
     settings = dataclasses.replace(
         _settings(arguments), buckets=(), uploads_bucket=UPLOADS_BUCKET, results_bucket=RESULTS_BUCKET
     )
+    handler = importlib.import_module("handler")  # it reads the environment, too
     try:
         root.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=root).close()
@@ -183,7 +183,7 @@ def local_server(arguments: argparse.Namespace, root: Path) -> "Iterator[LocalSe
             f"{arguments.host}:{arguments.port} cannot be listened on ({err.strerror}); choose another with --port"
         ) from err
     with server:
-        folder = Folder(root, upload_url=server.url + UPLOAD_PATH)
+        folder = Folder(root, upload_url=UPLOAD_PATH)
         handler.use(settings, folder).judge_for(None)
         server.open(lambda event: handler.handler(event, _LocalContext()), folder)
         yield server

@@ -27,7 +27,7 @@ class Folder:
     Parameters
     ----------
     root : of the files; made if it is not there
-    upload_url : where `receive` is fed from
+    upload_url : where `receive` is fed from; a path alone is at whatever name the service is reached by
     """
 
     def __init__(self, root: Path, *, upload_url: str) -> None:

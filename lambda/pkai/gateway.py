@@ -39,6 +39,12 @@ class HttpRequest:
         """The media type without its parameters, in lower case; empty if none was sent."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    @property
+    def origin(self) -> str | None:
+        """Where the client found the service, such as "http://localhost:8080"; None if it did not say."""
+        host = self.headers.get("host")
+        return f"{self.headers.get('x-forwarded-proto', 'http')}://{host}" if host else None
+
     def body(self) -> bytes:
         """The bytes that were sent.
 

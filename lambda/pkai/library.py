@@ -117,14 +117,14 @@ class ObjectLibrary:
     def references(self) -> tuple[Reference, ...]:
         """Ask S3 whether the object is still what it was, if it was not asked just now; see `Library.references`.
 
-        While S3 cannot be reached, what was read before is still good, and the log says so.
+        While S3 cannot be reached or the object is damaged, what was read before is still good, and the log says so.
         """
         with self._lock:
             if self._known is not None and self._clock() - self._checked_at < TRUSTED_FOR_S:
                 return self._known
             try:
                 self._read_newer()
-            except StorageError as err:
+            except (StorageError, ModelContractError) as err:
                 if self._known is None:
                     raise
                 _log.warning("references could not be read again, those of before are used: %s", err)

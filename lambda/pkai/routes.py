@@ -144,6 +144,8 @@ def _offer_upload(service: Service, request: HttpRequest, _: dict[str, str]) -> 
     example = contract.UPLOAD_EXAMPLE
     asked = contract.parse_as(contract.UploadRequest, _json_of(request, example), example)
     offered = service.offer_upload(asked)
+    if offered.url.startswith("/") and request.origin:
+        offered = offered.model_copy(update={"url": request.origin + offered.url})
     return HttpAnswer.of(contract.answer(offered), status=201, headers={"location": offered.assessment})
 
 

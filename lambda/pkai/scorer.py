@@ -126,17 +126,6 @@ class Judge:
         """Choose what to compare with what was heard; raises what `selection.choose` does."""
         return selection.choose(wish, known, model_sha256=self.manifest.sha256, chroma=hearing.chroma)
 
-    def compare(self, first: AudioSource, second: AudioSource) -> PairAssessment:
-        """Say which of two recordings is played better.
-
-        Raises
-        ------
-        RecordingError
-            If either cannot be judged.
-        """
-        assessments = [self.assess(source) for source in (first, second)]
-        return self.pair_assessment(*assessments)
-
     def pair_assessment(self, first: Assessment, second: Assessment) -> PairAssessment:
         """Say which of two assessed recordings is played better."""
         calibration = self.manifest.calibration

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Answer } from "./answer";
+import { Answer, useTakeName } from "./answer";
 import type { Config } from "./config";
 import { type Desk, type Problem, useDesk } from "./desk";
 import { Pair } from "./pair";
@@ -30,8 +30,8 @@ export function App({ config, session, kept, language: first, firstProblem }: Pr
   return (
     <Spoken.Provider value={language}>
       <Head language={language} choose={choose} session={session} signOut={signOut} />
-      <main>
-        <Trouble desk={desk} session={session} />
+      <main tabIndex={-1}>
+        <Trouble desk={desk} session={session} areKept={kept.areKept} />
         <Showing desk={desk} session={session} kept={kept} />
       </main>
       <Foot />
@@ -45,7 +45,7 @@ function Showing({ desk, session, kept }: { desk: Desk; session: Session; kept: 
   const { screen } = desk;
   switch (screen.kind) {
     case "recording":
-      return <Listening desk={desk} recorder={screen.recorder} />;
+      return <Listening recorder={screen.recorder} />;
     case "sending":
       return <Waiting desk={desk} />;
     case "answer":
@@ -88,7 +88,7 @@ function Head({ language, choose, session, signOut }: HeadProps): JSX.Element {
   );
 }
 
-function Trouble({ desk, session }: { desk: Desk; session: Session }): JSX.Element {
+function Trouble({ desk, session, areKept }: { desk: Desk; session: Session; areKept: boolean }): JSX.Element {
   const words = useWords();
   const { problem } = desk;
   const box = useRef<HTMLDivElement>(null);
@@ -96,17 +96,21 @@ function Trouble({ desk, session }: { desk: Desk; session: Session }): JSX.Eleme
     if (problem) box.current?.focus();
   }, [problem]);
   if (!problem) return <></>;
+  const close = () => {
+    box.current?.closest("main")?.focus(); // the button that has the focus goes away
+    desk.dismiss();
+  };
   const [title, advice] = words.errors[problem.refusal.code] ?? words.errors.unknown!;
   return (
     <div class="trouble" role="alert" tabIndex={-1} ref={box} data-code={problem.refusal.code}>
       <div>
         <strong>{title}</strong>
         <p>{advice}</p>
-        {problem.take && <p>{words.keep}</p>}
+        {problem.take && <p>{areKept ? words.keep : words.takesLost}</p>}
       </div>
       <div class="trouble-ways">
         <Way desk={desk} session={session} problem={problem} />
-        <button type="button" class="quiet" onClick={desk.dismiss}>{words.close}</button>
+        <button type="button" class="quiet" onClick={close}>{words.close}</button>
       </div>
     </div>
   );
@@ -127,11 +131,13 @@ function Foot(): JSX.Element {
   return <footer class="foot"><p>{words.madeBy}</p></footer>;
 }
 
-/** Told to those who do not see that the answer has come. */
+/** Told to those who do not see that the answer has come, or that a take has gone. */
 function Said({ desk }: { desk: Desk }): JSX.Element {
   const words = useWords();
-  const { screen } = desk;
-  const told = screen.kind === "answer" ? words.done(points(screen.take.assessment!.rating)) : "";
+  const nameOf = useTakeName();
+  const { screen, removed } = desk;
+  const judged = screen.kind === "answer" ? words.done(points(screen.take.assessment!.rating)) : "";
+  const told = removed ? words.removed(nameOf(removed)) : judged;
   return <p class="unseen" role="status">{told}</p>;
 }
 

@@ -4,13 +4,15 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Api, MAX_DIRECT_BYTES, type Sending } from "./api";
 import type { Config } from "./config";
 import type { PairAssessment, Reference } from "./contract";
+import { random } from "./random";
 import { Recorder } from "./recorder";
 import { Refusal } from "./refusal";
 import type { Session } from "./session";
 import type { Take, Takes } from "./takes";
 
 export const MIN_PLAYED_S = 8;
-export const MAX_PLAYED_S = 20 * 60;
+// A little less than the service takes, for the recorder itself goes on for a moment.
+export const MAX_PLAYED_S = 20 * 60 - 5;
 // Two recordings in base64, a third longer so, must fit into one request.
 const MAX_PAIR_BYTES = (MAX_DIRECT_BYTES * 3) / 4;
 
@@ -32,17 +34,18 @@ export interface Desk {
   problem: Problem | null;
   references: Reference[];
   takes: readonly Take[];
+  /** The take that was removed last, until it is put back or one goes on. */
+  removed: Take | null;
   piece: string | null;
   choosePiece: (piece: string | null) => void;
   record: () => Promise<void>;
-  stop: () => Promise<void>;
-  discard: () => Promise<void>;
   takeFile: (file: File) => Promise<void>;
   send: (take: Take) => Promise<void>;
   cancel: () => void;
   open: (take: Take) => void;
   compare: (first: Take, second: Take) => Promise<void>;
   remove: (take: Take) => Promise<void>;
+  putBack: (take: Take) => Promise<void>;
   toStage: () => void;
   dismiss: () => void;
 }
@@ -54,7 +57,9 @@ export function useDesk(config: Config, session: Session, kept: Takes, firstProb
   const [takes, setTakes] = useState(kept.all());
   const [references, setReferences] = useState<Reference[]>([]);
   const [piece, choosePiece] = useState<string | null>(null);
+  const [removed, setRemoved] = useState<Take | null>(null);
   const underWay = useRef<AbortController | null>(null);
+  const isBeginning = useRef(false);
 
   useEffect(() => {
     if (session.isNeeded) return;
@@ -66,18 +71,28 @@ export function useDesk(config: Config, session: Session, kept: Takes, firstProb
     setTakes(kept.all());
   };
 
+  const drop = async (take: Take): Promise<void> => {
+    await kept.remove(take.id);
+    setTakes(kept.all());
+  };
+
+  const show = (next: Screen): void => {
+    setRemoved(null);
+    setScreen(next);
+  };
+
   const fail = (reason: unknown, take: Take | null): void => {
     const refusal = Refusal.from(reason);
-    setScreen({ kind: "stage" });
+    show({ kind: "stage" });
     if (refusal.code === "signed_out") session.forget();
-    if (refusal.code !== "cancelled") setProblem({ refusal, take: refusal.mayPass ? take : null });
+    if (refusal.code !== "cancelled") setProblem({ refusal, take });
   };
 
   const begin = (both: boolean): Sending => {
     const controller = new AbortController();
     underWay.current = controller;
     const at = (progress: number | null, waiting: boolean) => {
-      if (!controller.signal.aborted) setScreen({ kind: "sending", progress, waiting, both });
+      if (!controller.signal.aborted) show({ kind: "sending", progress, waiting, both });
     };
     setProblem(null);
     at(0, false);
@@ -94,18 +109,19 @@ export function useDesk(config: Config, session: Session, kept: Takes, firstProb
       const assessment = await api.assess(take.audio, take.name, take.piece, begin(false));
       const judged = { ...take, assessment };
       await keep(judged);
-      setScreen({ kind: "answer", take: judged });
+      show({ kind: "answer", take: judged });
     } catch (reason) {
-      // What can never be judged is not kept; what may be taken later is.
+      // A file that can never be judged is not kept; what may be taken later is, and what was played here and nowhere else.
       const refusal = Refusal.from(reason);
-      if (refusal.mayPass || refusal.code === "cancelled") await keep(take);
-      else await kept.remove(take.id).then(() => setTakes(kept.all()));
-      fail(refusal, take);
+      const isWorthKeeping = refusal.mayPass || (take.recorded && refusal.code !== "too_quiet");
+      if (isWorthKeeping || refusal.code === "cancelled") await keep(take);
+      else await drop(take);
+      fail(refusal, isWorthKeeping ? take : null);
     }
   };
 
   const newTake = (audio: Blob, name: string, recorded: boolean): Take => ({
-    id: crypto.randomUUID(),
+    id: random(),
     at: Date.now(),
     name,
     piece,
@@ -114,32 +130,27 @@ export function useDesk(config: Config, session: Session, kept: Takes, firstProb
     assessment: null,
   });
 
+  /** Record until it is ended on the page or the microphone goes away, and have it judged. */
   const record = async (): Promise<void> => {
+    if (isBeginning.current) return; // asked twice while people are asked for the microphone
+    isBeginning.current = true;
     setProblem(null);
-    try {
-      setScreen({ kind: "recording", recorder: await Recorder.begin() });
-    } catch (reason) {
-      fail(reason, null);
-    }
-  };
-
-  const stop = async (): Promise<void> => {
-    if (screen.kind !== "recording") return;
-    const played = screen.recorder.durationS;
-    const audio = await screen.recorder.end();
-    if (played < MIN_PLAYED_S) return fail(new Refusal("too_short"), null);
+    const recorder = await Recorder.begin()
+      .catch((reason) => fail(reason, null))
+      .finally(() => (isBeginning.current = false));
+    if (!recorder) return;
+    show({ kind: "recording", recorder });
+    const audio = await recorder.recorded;
+    if (audio === null) return show({ kind: "stage" });
+    if (recorder.durationS < MIN_PLAYED_S) return fail(new Refusal("too_short"), null);
     const suffix = audio.type.includes("mp4") ? "m4a" : audio.type.includes("ogg") ? "ogg" : "webm";
     const take = newTake(audio, `take.${suffix}`, true);
     await keep(take); // before anything can go wrong on the way
     await send(take);
   };
 
-  const discard = async (): Promise<void> => {
-    if (screen.kind === "recording") await screen.recorder.end();
-    setScreen({ kind: "stage" });
-  };
-
   const takeFile = async (file: File): Promise<void> => {
+    if (isBeginning.current) return;
     setProblem(null);
     const isOther = file.type !== "" && !/^(audio|video)\/|^application\/(ogg|octet-stream)$/.test(file.type);
     if (isOther || file.size === 0) return fail(new Refusal("wrong_file"), null);
@@ -150,25 +161,30 @@ export function useDesk(config: Config, session: Session, kept: Takes, firstProb
 
   const compare = async (first: Take, second: Take): Promise<void> => {
     const fits = first.audio && second.audio && first.audio.size + second.audio.size <= MAX_PAIR_BYTES;
-    if (!fits) return setScreen({ kind: "pair", takes: [first, second], pair: null });
+    if (!fits) return show({ kind: "pair", takes: [first, second], pair: null });
     try {
       const pair = await api.compare(first.audio!, second.audio!, begin(true));
-      setScreen({ kind: "pair", takes: [first, second], pair });
+      show({ kind: "pair", takes: [first, second], pair });
     } catch (reason) {
       fail(reason, null);
     }
   };
 
   const remove = async (take: Take): Promise<void> => {
-    await kept.remove(take.id);
-    setTakes(kept.all());
+    await drop(take);
+    setRemoved(take);
+  };
+
+  const putBack = async (take: Take): Promise<void> => {
+    await keep(take);
+    setRemoved(null);
   };
 
   return {
-    screen, problem, references, takes, piece, choosePiece, record, stop, discard, takeFile, send, compare, remove,
+    screen, problem, references, takes, removed, piece, choosePiece, record, takeFile, send, compare, remove, putBack,
     cancel: () => underWay.current?.abort(),
-    open: (take) => (setProblem(null), setScreen({ kind: "answer", take })),
-    toStage: () => (setProblem(null), setScreen({ kind: "stage" })),
+    open: (take) => (setProblem(null), show({ kind: "answer", take })),
+    toStage: () => (setProblem(null), show({ kind: "stage" })),
     dismiss: () => setProblem(null),
   };
 }

@@ -21,6 +21,9 @@ export class Recorder {
   private readonly samples: Float32Array<ArrayBuffer>;
   readonly spectrum: Float32Array<ArrayBuffer>;
   readonly startedAt = performance.now();
+  /** What was recorded, once it has ended: by `end`, or because the microphone went away. Null if it was discarded. */
+  readonly recorded: Promise<Blob | null>;
+  private isDiscarded = false;
 
   private constructor(
     private readonly stream: MediaStream,
@@ -31,11 +34,18 @@ export class Recorder {
     this.samples = new Float32Array(2048);
     this.spectrum = new Float32Array(analyser.frequencyBinCount);
     media.ondataavailable = (event) => this.parts.push(event.data);
+    this.recorded = new Promise((resolve) => {
+      media.onstop = () => {
+        this.letGo();
+        resolve(this.isDiscarded ? null : new Blob(this.parts, { type: media.mimeType.split(";")[0] || "audio/webm" }));
+      };
+    });
     media.start(1000);
   }
 
   /** Ask for the microphone and begin. What browsers do to voices would spoil a piano, so it is switched off. */
   static async begin(): Promise<Recorder> {
+    if (!window.isSecureContext) throw new Refusal("not_secure");
     if (!navigator.mediaDevices?.getUserMedia || typeof MediaRecorder === "undefined") {
       throw new Refusal("no_microphone");
     }
@@ -44,12 +54,17 @@ export class Recorder {
       .catch((reason: DOMException) => {
         throw new Refusal(WAY_OF_NAME[reason.name] ?? "no_microphone", reason.message);
       });
-    const context = new AudioContext();
-    const analyser = new AnalyserNode(context, { fftSize: FFT_SIZE, smoothingTimeConstant: 0.55 });
-    context.createMediaStreamSource(stream).connect(analyser);
-    const type = TYPES.find((known) => MediaRecorder.isTypeSupported(known));
-    const options = { audioBitsPerSecond: BITS_PER_SECOND, ...(type ? { mimeType: type } : {}) };
-    return new Recorder(stream, new MediaRecorder(stream, options), context, analyser);
+    try {
+      const context = new AudioContext();
+      const analyser = new AnalyserNode(context, { fftSize: FFT_SIZE, smoothingTimeConstant: 0.55 });
+      context.createMediaStreamSource(stream).connect(analyser);
+      const type = TYPES.find((known) => MediaRecorder.isTypeSupported(known));
+      const options = { audioBitsPerSecond: BITS_PER_SECOND, ...(type ? { mimeType: type } : {}) };
+      return new Recorder(stream, new MediaRecorder(stream, options), context, analyser);
+    } catch (reason) {
+      stop(stream);
+      throw reason;
+    }
   }
 
   get durationS(): number {
@@ -72,15 +87,23 @@ export class Recorder {
     this.analyser.getFloatFrequencyData(this.spectrum);
   }
 
-  /** End it, let go of the microphone, and give what was recorded. */
-  end(): Promise<Blob> {
-    return new Promise((resolve) => {
-      this.media.onstop = () => {
-        this.stream.getTracks().forEach((track) => track.stop());
-        void this.context.close();
-        resolve(new Blob(this.parts, { type: this.media.mimeType.split(";")[0] || "audio/webm" }));
-      };
-      this.media.stop();
-    });
+  /** Let go of the microphone; `recorded` then gives what was recorded. */
+  end(): void {
+    if (this.media.state !== "inactive") this.media.stop();
   }
+
+  /** End it, and let nothing of it remain. */
+  discard(): void {
+    this.isDiscarded = true;
+    this.end();
+  }
+
+  private letGo(): void {
+    stop(this.stream);
+    void this.context.close();
+  }
+}
+
+function stop(stream: MediaStream): void {
+  stream.getTracks().forEach((track) => track.stop());
 }

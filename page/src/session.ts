@@ -2,7 +2,9 @@
 // else, until it ends or the page is left.
 
 import type { SignIn } from "./config";
+import { base64url, random } from "./random";
 import { Refusal } from "./refusal";
+import { recall, remember } from "./storage";
 
 const PENDING = "pkai-sign-in";
 
@@ -37,7 +39,7 @@ export class Session {
   async leave(): Promise<void> {
     if (!this.how) return;
     const pending: Pending = { state: random(), verifier: random() };
-    sessionStorage.setItem(PENDING, JSON.stringify(pending));
+    remember("sessionStorage", PENDING, JSON.stringify(pending));
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(pending.verifier));
     const asked = new URLSearchParams({
       response_type: "code",
@@ -55,8 +57,8 @@ export class Session {
   async arrive(): Promise<void> {
     const came = new URLSearchParams(location.search);
     if (!this.how || !(came.has("code") || came.has("error"))) return;
-    const kept = sessionStorage.getItem(PENDING);
-    sessionStorage.removeItem(PENDING);
+    const kept = recall("sessionStorage", PENDING);
+    remember("sessionStorage", PENDING, null);
     history.replaceState(null, "", location.pathname); // neither the code nor the state stays in the history
     const pending = kept ? (JSON.parse(kept) as Pending) : null;
     const code = came.get("code");
@@ -79,12 +81,4 @@ export class Session {
 
 function here(): string {
   return location.origin + location.pathname;
-}
-
-function random(): string {
-  return base64url(crypto.getRandomValues(new Uint8Array(32)));
-}
-
-function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 }

@@ -1,7 +1,7 @@
 // One's past takes: the curve of their ratings, and the list to open, compare and delete them.
 
 import type { JSX } from "preact";
-import { useContext, useState } from "preact/hooks";
+import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import { useTakeName } from "./answer";
 import { Curve } from "./curve";
 import type { Desk } from "./desk";
@@ -13,7 +13,7 @@ const MIN_FOR_CURVE = 2;
 export function Shelf({ desk, areKept }: { desk: Desk; areKept: boolean }): JSX.Element {
   const words = useWords();
   const [ticked, setTicked] = useState<string[]>([]);
-  if (desk.takes.length === 0) return <></>;
+  if (desk.takes.length === 0) return <Removed desk={desk} />;
   const judged = desk.takes.filter((take) => take.assessment);
   const chosen = judged.filter((take) => ticked.includes(take.id));
   const tick = (id: string) =>
@@ -25,6 +25,7 @@ export function Shelf({ desk, areKept }: { desk: Desk; areKept: boolean }): JSX.
         <h2 id="shelf">{words.yourTakes}</h2>
         <p class={areKept ? "hint" : "hint warn"}>{areKept ? words.takesHint : words.takesLost}</p>
       </header>
+      <Removed desk={desk} />
       {judged.length >= MIN_FOR_CURVE && <Curve takes={judged} />}
       <ul class="takes">
         {[...desk.takes].reverse().map((take) => (
@@ -51,6 +52,26 @@ export function Shelf({ desk, areKept }: { desk: Desk; areKept: boolean }): JSX.
         </div>
       )}
     </section>
+  );
+}
+
+/** A take that has just gone, and the way to have it again: a tap on a phone soon hits the wrong button. */
+function Removed({ desk }: { desk: Desk }): JSX.Element {
+  const words = useWords();
+  const nameOf = useTakeName();
+  const button = useRef<HTMLButtonElement>(null);
+  const { removed } = desk;
+  useEffect(() => button.current?.focus(), [removed]);
+  if (!removed) return <></>;
+  const putBack = () => {
+    button.current?.closest("main")?.focus(); // the button that has the focus goes away
+    void desk.putBack(removed);
+  };
+  return (
+    <p class="hint removed">
+      {words.removed(nameOf(removed))}{" "}
+      <button type="button" class="link" ref={button} onClick={putBack}>{words.putBack}</button>
+    </p>
   );
 }
 

@@ -86,13 +86,34 @@ function PieceChoice({ desk }: { desk: Desk }): JSX.Element {
   );
 }
 
-export function Listening({ desk, recorder }: { desk: Desk; recorder: Recorder }): JSX.Element {
+/** Keep a phone's screen on: one that locks takes the microphone away. */
+function useWakefulness(): void {
+  useEffect(() => {
+    let lock: WakeLockSentinel | null = null;
+    let isOver = false;
+    const ask = async () => {
+      if (document.visibilityState !== "visible") return;
+      lock = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
+      if (isOver) await lock?.release();
+    };
+    void ask();
+    document.addEventListener("visibilitychange", ask); // a page that was hidden has to ask again
+    return () => {
+      isOver = true;
+      document.removeEventListener("visibilitychange", ask);
+      void lock?.release();
+    };
+  }, []);
+}
+
+export function Listening({ recorder }: { recorder: Recorder }): JSX.Element {
   const words = useWords();
   const [played, setPlayed] = useState(0);
   const [level, setLevel] = useState(0);
   const quietSince = useRef(0);
   const heading = useRef<HTMLHeadingElement>(null);
 
+  useWakefulness();
   useEffect(() => arriveAt(heading.current), []);
   useEffect(() => {
     const timer = setInterval(() => {
@@ -105,7 +126,7 @@ export function Listening({ desk, recorder }: { desk: Desk; recorder: Recorder }
     return () => clearInterval(timer);
   }, [recorder]);
   useEffect(() => {
-    if (played >= MAX_PLAYED_S) void desk.stop();
+    if (played >= MAX_PLAYED_S) recorder.end();
   }, [played >= MAX_PLAYED_S]);
 
   const lacking = Math.ceil(MIN_PLAYED_S - played);
@@ -126,10 +147,12 @@ export function Listening({ desk, recorder }: { desk: Desk; recorder: Recorder }
       >
         <span style={{ transform: `scaleX(${level.toFixed(3)})` }} />
       </div>
-      <p class={isFaint ? "hint warn" : "hint"} aria-live="polite">{told}</p>
+      <p class={isFaint ? "hint warn" : "hint"}>{told}</p>
+      {/* What is read aloud is recorded, so only that which spoils the recording anyway. */}
+      <p class="unseen" role="alert">{isFaint && words.faint}</p>
       <div class="begin">
-        <button type="button" class="action" onClick={() => void desk.stop()}>{words.stop}</button>
-        <button type="button" class="quiet" onClick={() => void desk.discard()}>{words.discard}</button>
+        <button type="button" class="action" onClick={() => recorder.end()}>{words.stop}</button>
+        <button type="button" class="quiet" onClick={() => recorder.discard()}>{words.discard}</button>
       </div>
       <Keyboard recorder={recorder} />
     </section>

@@ -22,6 +22,9 @@ interface Schema extends DBSchema {
 }
 
 export class Takes {
+  // The browser had no room for these; the page has them until it is left.
+  private readonly unkept = new Set<string>();
+
   private constructor(
     private readonly database: IDBPDatabase<Schema> | null,
     private takes: Take[],
@@ -42,7 +45,7 @@ export class Takes {
 
   /** Whether they are still there after the page was left. */
   get areKept(): boolean {
-    return this.database !== null;
+    return this.database !== null && this.unkept.size === 0;
   }
 
   /** The oldest first. */
@@ -52,12 +55,16 @@ export class Takes {
 
   async put(take: Take): Promise<void> {
     this.takes = [...this.takes.filter((other) => other.id !== take.id), take].sort((a, b) => a.at - b.at);
-    await this.database?.put("takes", take).catch(() => undefined); // the disk may be full; the page still has it
+    await this.database?.put("takes", take).then(
+      () => this.unkept.delete(take.id),
+      () => this.unkept.add(take.id),
+    );
     await this.makeRoom();
   }
 
   async remove(id: string): Promise<void> {
     this.takes = this.takes.filter((take) => take.id !== id);
+    this.unkept.delete(id);
     await this.database?.delete("takes", id);
   }
 

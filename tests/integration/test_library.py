@@ -18,7 +18,7 @@ import recording_files
 import service
 from conftest import ROOT
 from events import make_events
-from pkai import library, storage
+from pkai import library, references, storage
 from pkai.__main__ import main
 from pkai.errors import ModelContractError, RequestError, StorageError
 from pkai.library import FileLibrary, Library, ObjectLibrary
@@ -38,6 +38,11 @@ def reference(name: str) -> Reference:
 
 def names(place: Library) -> list[str]:
     return [one.name for one in place.references()]
+
+
+def overwrite(document: bytes) -> None:
+    """Put another document in place, as by hand."""
+    storage._client().put_object(Bucket=BUCKET, Key=KEY, Body=document)
 
 
 @pytest.fixture
@@ -143,6 +148,26 @@ def test_what_was_read_before_is_good_while_s3_fails_and_the_log_tells(
     now[0] += library.TRUSTED_FOR_S
     assert names(read) == ["a"]
     assert "references could not be read again, those of before are used" in caplog.text
+
+
+def test_a_list_that_was_damaged_leaves_the_one_of_before_until_it_is_mended(
+    endpoint: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [0.0]
+    written = ObjectLibrary(S3(), BUCKET, KEY).add(reference("a"))
+    read = ObjectLibrary(S3(), BUCKET, KEY, clock=lambda: now[0])
+    assert names(read) == ["a"]
+    overwrite(b"[{")
+    now[0] += library.TRUSTED_FOR_S
+    assert names(read) == ["a"]
+    assert "references could not be read again" in caplog.text
+    with pytest.raises(ModelContractError):
+        read.add(reference("b"))
+    with pytest.raises(ModelContractError):
+        names(ObjectLibrary(S3(), BUCKET, KEY))
+    overwrite(references.document((*written, reference("c"))))
+    now[0] += library.TRUSTED_FOR_S
+    assert names(read) == ["a", "c"]
 
 
 class Overtaken(Counting):

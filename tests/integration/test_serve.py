@@ -54,6 +54,15 @@ def test_an_upload_is_assessed_and_kept_in_the_folder(server: LocalServer, recor
     assert (tmp_path / "uploads" / "uploads" / offered["id"]).read_bytes() == recording
 
 
+def test_a_form_is_sent_to_the_name_by_which_the_service_was_found(server: LocalServer) -> None:
+    asked = {"json": {"content_type": "audio/wav"}}
+    by_name = server.url.replace("127.0.0.1", "localhost")
+    assert requests.post(f"{by_name}/v1/uploads", **asked, timeout=60).json()["url"] == f"{by_name}/uploads"
+    behind = {"Host": "piano.example", "X-Forwarded-Proto": "https"}
+    offered = post(server, "/v1/uploads", **asked, headers=behind).json()
+    assert offered["url"] == "https://piano.example/uploads"
+
+
 def wait_for(server: LocalServer, path: str) -> dict[str, Any]:
     give_up_at = time.monotonic() + 60
     while (answer := get(server, path)).status_code == 202:

@@ -64,7 +64,10 @@ def playwright() -> Iterator[Playwright]:
 def browser(playwright: Playwright, microphone: Path) -> Iterator[Browser]:
     """A browser with a microphone; whether a page may use it is left to each context."""
     started = chromium.launch(
-        playwright, "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}"
+        playwright,
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={microphone}",
+        f"--host-resolver-rules=MAP {chromium.BARE_NAME} 127.0.0.1",
     )
     yield started
     started.close()
@@ -72,17 +75,18 @@ def browser(playwright: Playwright, microphone: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser, service: LocalServer) -> Iterator[Opening]:
-    """Open the page in a context of its own."""
+    """Open the page in a context of its own, by a name of this machine, and with a script that runs before it."""
     contexts: list[BrowserContext] = []
 
-    def open_page(*, listening: bool = True, **options: Any) -> Page:
+    def open_page(*, listening: bool = True, name: str = "127.0.0.1", first: str = "", **options: Any) -> Page:
         context = browser.new_context(**{"locale": "en-GB", **options})
         contexts.append(context)
         if listening:
             context.grant_permissions(["microphone"])
         page = context.new_page()
         page.set_default_timeout(60_000)
-        page.goto(service.url)
+        page.add_init_script(first)
+        page.goto(service.url.replace("127.0.0.1", name))
         page.wait_for_selector(".record")
         return page
 

@@ -16,6 +16,14 @@ Opening = Callable[..., Page]
 UPLOADS = re.compile(r"//[^/]+/uploads$")
 
 
+# No memory of words, and no room for recordings.
+FORGETFUL = """
+    for (const name of ["localStorage", "sessionStorage"])
+        Object.defineProperty(window, name, { get() { throw new DOMException("denied", "SecurityError"); } });
+    IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); };
+"""
+
+
 def give(page: Page, recording: Path) -> None:
     page.set_input_files("input[type=file]", recording)
 
@@ -68,6 +76,27 @@ def test_a_machine_without_a_microphone_is_told_of_files(playwright: Playwright,
     page.get_by_role("button", name="Record", exact=True).click()
     assert "No microphone found" in told(page)
     browser.close()
+
+
+def test_by_an_address_that_is_not_secure_a_file_is_judged_and_the_microphone_told_of(
+    opened: Opening, recordings: Path
+) -> None:
+    page = opened(name=chromium.BARE_NAME, listening=False)
+    page.get_by_role("button", name="Record", exact=True).click()
+    assert "begin with https" in told(page)
+    give(page, recordings / "good.mp3")
+    expect(page.locator(".answer .dial")).to_be_visible()
+
+
+def test_a_browser_that_keeps_nothing_has_the_page_and_is_told_so(opened: Opening, recordings: Path) -> None:
+    page = opened(first=FORGETFUL)
+    page.context.set_offline(True)
+    give(page, recordings / "good.mp3")
+    said = told(page)
+    assert "your takes are gone once you leave" in said and "nothing is lost" not in said
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("main")).to_be_focused()
+    expect(page.locator(".shelf header")).to_contain_text("This browser keeps nothing")
 
 
 def test_without_a_network_the_recording_is_kept_and_sent_again_after_a_reload(

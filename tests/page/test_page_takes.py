@@ -14,6 +14,12 @@ from pkai.serve import LocalServer
 
 Opening = Callable[..., Page]
 TAKES = ".takes li"
+KEEPING_STREAMS = """
+    window.streams = [];
+    const asking = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = (wish) =>
+        asking(wish).then((stream) => (window.streams.push(stream), stream));
+"""
 
 
 def give(page: Page, recording: Path) -> None:
@@ -90,6 +96,23 @@ def test_what_is_played_into_the_microphone_is_recorded_shown_and_judged(opened:
     expect(page.get_by_role("heading", level=1)).to_contain_text("Recorded at")
 
 
+def test_a_microphone_that_goes_away_ends_the_recording_and_what_was_played_is_judged(opened: Opening) -> None:
+    page = opened(first=KEEPING_STREAMS)
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.locator(".listening .hint")).to_contain_text("Long enough", timeout=60_000)
+    page.evaluate("window.streams[0].getTracks().forEach((track) => track.stop())")
+    assert 0 <= int(judged(page)) <= 100
+
+
+def test_asking_twice_for_the_microphone_leaves_none_on(opened: Opening) -> None:
+    page = opened(first=KEEPING_STREAMS)
+    page.evaluate("{ const button = document.querySelector('.record'); button.click(); button.click(); }")
+    page.get_by_role("button", name="Discard").click()
+    expect(page.locator(".record")).to_be_visible()
+    tracks = "window.streams.flatMap((stream) => stream.getTracks()).map((track) => track.readyState)"
+    assert page.evaluate(tracks) == ["ended"]
+
+
 def test_a_click_on_the_waveform_or_a_passage_is_heard_from_there(opened: Opening, recordings: Path) -> None:
     page = opened()
     give(page, recordings / "good.mp3")
@@ -106,8 +129,11 @@ def test_a_click_on_the_waveform_or_a_passage_is_heard_from_there(opened: Openin
     expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
 
 
-def test_a_large_file_goes_by_way_of_an_upload_and_its_progress_is_told(opened: Opening, recordings: Path) -> None:
-    page = opened()
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_large_file_goes_by_way_of_an_upload_and_its_progress_is_told(
+    name: str, opened: Opening, recordings: Path
+) -> None:
+    page = opened(name=name)
     assert (recordings / "large.wav").stat().st_size > 4_000_000
     asked: list[str] = []
     page.on("request", lambda request: asked.append(f"{request.method} {urlsplit(request.url).path}"))
@@ -145,6 +171,12 @@ def test_takes_are_kept_over_a_reload_and_two_are_compared(opened: Opening) -> N
     assert "played better" in verdict or "equally well" in verdict
     expect(page.locator(".pair .dial")).to_have_count(2)
     page.get_by_role("button", name="Back").click()
+    page.get_by_role("button", name="Delete fur-elise-4-beginner-grand.m4a").click()
+    expect(page.locator(TAKES)).to_have_count(1)
+    expect(page.get_by_role("status")).to_have_text("fur-elise-4-beginner-grand.m4a is deleted.")
+    expect(page.get_by_role("button", name="Put it back")).to_be_focused()
+    page.get_by_role("button", name="Put it back").click()
+    expect(page.locator(TAKES)).to_have_count(2)
     page.get_by_role("button", name="Delete fur-elise-4-beginner-grand.m4a").click()
     expect(page.locator(TAKES)).to_have_count(1)
     page.reload()

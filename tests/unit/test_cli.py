@@ -135,6 +135,16 @@ def test_a_model_that_is_not_there_is_our_fault(
     )
 
 
+def test_a_name_that_no_file_can_have_holds_the_others_not_back(
+    recordings: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", "--json", "a" * 300 + ".mp3", str(recordings[0])]) == 1
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert told[0]["error"]["code"] == "recording_not_found"
+    assert "cannot be read (File name too long)" in told[0]["error"]["message"]
+    assert 0 <= told[1]["rating"] <= 100
+
+
 def test_a_folder_is_told_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", str(tmp_path)]) == 1
     assert f"{tmp_path} is a folder; give the path of a recording" in capsys.readouterr().err
@@ -147,6 +157,15 @@ def test_a_wrong_setting_is_told_where_the_handler_reads_it(
     monkeypatch.setenv("PKAI_BUCKETS", "A_")
     assert main(["invoke", str(tmp_path / "event.json")]) == 2
     assert capsys.readouterr().err.startswith("pkai: PKAI_BUCKETS")
+
+
+def test_a_service_with_a_wrong_setting_does_not_begin(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PKAI_THREADS", "many")
+    monkeypatch.delitem(sys.modules, "handler", raising=False)
+    assert main(["serve", "--port", "0"]) == 2
+    assert "PKAI_THREADS is 'many'" in capsys.readouterr().err
 
 
 def test_a_service_that_could_keep_nothing_does_not_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

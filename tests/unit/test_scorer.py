@@ -182,8 +182,8 @@ def test_the_facts_of_the_recording_are_told(assessment: Assessment) -> None:
 
 def test_swapping_a_pair_mirrors_p_better(judge: Judge) -> None:
     first, second = playing(9.0), playing(9.0, seed=3) * np.linspace(1, 0.05, 9 * SAMPLE_RATE, dtype=np.float32)
-    pair = judge.compare(recording(first), recording(second))
-    swapped = judge.compare(recording(second), recording(first))
+    heard = [judge.assess(recording(one)) for one in (first, second)]
+    pair, swapped = judge.pair_assessment(*heard), judge.pair_assessment(*reversed(heard))
     mirror = {"better": "worse", "worse": "better", "equivalent": "equivalent"}
     assert pair.p_better + swapped.p_better == pytest.approx(1.0)
     assert swapped.outcome == mirror[pair.outcome]
@@ -191,7 +191,8 @@ def test_swapping_a_pair_mirrors_p_better(judge: Judge) -> None:
 
 
 def test_a_recording_is_equivalent_to_itself(judge: Judge) -> None:
-    pair = judge.compare(recording(playing(9.0)), recording(playing(9.0)))
+    heard = judge.assess(recording(playing(9.0)))
+    pair = judge.pair_assessment(heard, heard)
     assert (pair.outcome, pair.p_better) == ("equivalent", 0.5)
 
 

@@ -2,6 +2,7 @@
 
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
+import { recall, remember } from "../storage";
 import { en, type Words } from "./en";
 import { ja } from "./ja";
 
@@ -14,13 +15,13 @@ const ALL: Record<Language, Words> = { en, ja };
 export const Spoken = createContext<Language>("en");
 
 export function firstLanguage(): Language {
-  const kept = localStorage.getItem(KEPT);
+  const kept = recall("localStorage", KEPT);
   if (kept === "en" || kept === "ja") return kept;
   return navigator.language.toLowerCase().startsWith("ja") ? "ja" : "en";
 }
 
 export function keepLanguage(language: Language): void {
-  localStorage.setItem(KEPT, language);
+  remember("localStorage", KEPT, language);
   document.documentElement.lang = language;
 }
 
