@@ -124,6 +124,13 @@ def test_sources_are_read_with_paths_beside_their_table(tmp_path: Path) -> None:
     )
 
 
+def test_a_piece_with_its_repeats_is_the_piece_without_them(tmp_path: Path) -> None:
+    (tmp_path / "performances.csv").write_text(
+        "composer,title,midi,score_midi\nSchumann,Toccata,a.mid,s.mid\nSchumann,Toccata_repeat,b.mid,r.mid\n"
+    )
+    assert [source.piece for source in read_sources(tmp_path)] == ["Schumann-Toccata"] * 2
+
+
 def test_a_folder_without_its_table_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"holds no performances\.csv; fetch the performances first"):
         read_sources(tmp_path)

@@ -307,6 +307,37 @@ def test_longer_pauses_are_told_as_more() -> None:
     assert np.corrcoef(pauses_s, severities)[0, 1] > 0.8
 
 
+def test_nobody_hesitates_before_the_first_note() -> None:
+    for seed in range(40):
+        version = degrade(ETUDE, only("hesitation", 1.0), np.random.default_rng(seed))
+        assert version.performance.notes["onset_s"][0] == ETUDE.notes["onset_s"][0]
+
+
+def test_a_key_that_has_to_be_struck_again_is_held_no_longer() -> None:
+    """Repeated notes leave no room to be smeared, and are told to be; a scale's are not."""
+    repeated = Performance(make_notes([(0.5 * n, 0.5, 60, 64) for n in range(40)]))
+    scale = Performance(make_notes([(0.5 * n, 0.5, 48 + n, 64) for n in range(40)]))
+    smeared = next(
+        seed
+        for seed in range(20)
+        if degrade(scale, only("articulation", 1.0), np.random.default_rng(seed)).performance.notes["duration_s"].mean()
+        > 0.6
+    )
+    of_repeated, of_scale = (
+        told(degrade(played, only("articulation", 1.0), np.random.default_rng(smeared)), "articulation")
+        for played in (repeated, scale)
+    )
+    assert of_repeated < 0.6 * of_scale
+
+
+def test_what_is_cut_off_is_told_no_more() -> None:
+    version = degrade(ETUDE, only("wrong", 1.0), np.random.default_rng(0))
+    cut = version.until(3.2)
+    assert cut.performance.duration_s <= 3.2 < version.performance.duration_s
+    np.testing.assert_array_equal(cut.damage, version.damage[:, :7])
+    np.testing.assert_array_equal(cut.places, version.places[:7])
+
+
 def test_where_there_was_no_shape_none_is_flattened() -> None:
     even = Performance(ETUDE.notes.copy(), ETUDE.pedal)
     even.notes["velocity"] = 64

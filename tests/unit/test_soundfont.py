@@ -57,6 +57,17 @@ def played(pitch: int, velocity: int, duration_s: float = 0.8) -> Performance:
     return Performance(make_notes([(0.0, duration_s, pitch, velocity)]))
 
 
+def test_a_key_struck_again_while_it_is_held_sounds_as_long_as_it_is_held_again(
+    piano: Instrument, renderer: Renderer
+) -> None:
+    again = [(0.5, 1.0, 60, 50)]
+    held, let_go = (
+        renderer.render(Performance(make_notes([(0.0, first_s, 60, 50), *again])), piano) for first_s in (0.6, 0.4)
+    )
+    at = slice(round(0.8 * SAMPLE_RATE), round(1.0 * SAMPLE_RATE))
+    assert np.abs(held[at]).max() > 0.5 * np.abs(let_go[at]).max() > 0
+
+
 def heard_hz(sound: np.ndarray) -> float:
     """Strongest frequency of the first 0.5 s, between bins."""
     spectrum = np.abs(

@@ -63,10 +63,11 @@ def _figures(args: argparse.Namespace) -> dict[str, "LadderFigures"]:
     from training.planted.one_place import OnePlace
 
     judges = {name: Judge.load(args.model_dir, name) for name in args.model}
+    share = shards.LadderConfig().validation_share
     unseen = tuple(
         source
         for source in excerpts.read_sources(args.sources)
-        if shards.is_validation(source.piece, shards.LadderConfig().validation_share)
+        if shards.is_validation(source.piece, share) and diagnose.measures(source.piece)
     )
     unheard = shards.read(args.ladder, "validation")
     _log.info("hearing the ladder's unseen pieces")

@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from training.music.performance import PEDAL_DTYPE, Notes, Performance, read_midi
 
+# ASAP lists a piece twice that is played with and without its repeats; it is one piece.
+_REPEAT = "_repeat"
 # Chords and hands count as one onset.
 _CLUSTER_S = 0.035
 _MOST_DRAWS = 1000
@@ -96,7 +98,7 @@ def read_sources(folder: Path) -> tuple[Source, ...]:
             Source(
                 path=folder / row["midi"],
                 score_path=folder / row["score_midi"],
-                piece=f"{row['composer']}-{row['title']}",
+                piece=f"{row['composer']}-{row['title'].removesuffix(_REPEAT)}",
             )
             for row in csv.DictReader(lines)
         )

@@ -21,7 +21,7 @@ from training.ladder.excerpts import ExcerptConfig, Source
 from training.ladder.flaws import Flaws, draw_apart, draw_flaws
 from training.ladder.manner import MannerConfig
 from training.ladder.skill_ladder import LABEL_STEP_S, degrade
-from training.sound import conditions, instruments
+from training.sound import instruments, studio
 from training.sound.instruments import Instrument
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ Part = Literal["train", "validation", "apart", "apart-validation"]
 Draw = Callable[[np.random.Generator], Flaws]
 _SEED_OF_PART: dict[Part, int] = {"train": 0, "validation": 1, "apart": 2, "apart-validation": 3}
 _ABOUT = "ladder.json"
-_OUT_OF_TUNE_CENTS = 4.0  # mean of the deviation between keys; a piano at home may pass 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,12 +241,8 @@ def _versions(
     piece, excerpt = excerpts.draw_from(sources, config.excerpts, rng)
     for draw in rungs(config, rng):
         in_manner = manner.played(excerpt, manner.draw(config.manner, rng))
-        version = degrade(in_manner, draw(rng), rng)
-        piano = pianos[rng.integers(len(pianos))]
-        played_out = version.performance.excerpt(0.0, config.longest_s)
-        out_of_tune = rng.exponential(_OUT_OF_TUNE_CENTS) * rng.standard_normal(128)
-        sound = renderer.render(played_out, piano, tuning_cents=float(rng.normal(0, 12)), key_cents=out_of_tune)
-        sound = conditions.record(sound, config.features.sample_rate, conditions.draw(rng), rng)
+        version = degrade(in_manner, draw(rng), rng).until(config.longest_s)
+        sound = studio.record(version.performance, pianos, renderer, rng)
         mel = features.mel_frames([sound], config.features)
         start, stop = playing.span(mel, config.features)
         played = features.normalise(mel[start:stop], config.features)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from training.ladder.audible import PEDAL_DOWN, events_per_s, mean_change, sounding_s
 from training.ladder.flaws import FAMILIES, KINDS, MOST_OF_ONE_KIND, Flaws
+from training.music.keyboard import freed
 from training.music.performance import NOTE_DTYPE, PEDAL_DTYPE, Notes, Performance
 
 Floats = npt.NDArray[np.float64]
@@ -21,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 LABEL_STEP_S = 0.5
 # Onsets nearer than this are one cluster: a chord, or both hands together.
 _CLUSTER_S = 0.035
+# No key is down for less.
+_SHORTEST_S = 0.04
 # Mean length of a pause, by which a longer one counts for more.
 _PAUSE_S = 0.56
 # Standard deviation of the loudness of phrases, in velocity, that flattening takes from music of the usual shape.
@@ -48,6 +51,11 @@ class Version:
     performance: Performance
     damage: npt.NDArray[np.float32]
     places: npt.NDArray[np.float32]
+
+    def until(self, end_s: float) -> "Version":
+        """What begins before `end_s`, > 0, with what can be heard by then."""
+        n_steps = int(np.ceil(end_s / LABEL_STEP_S))
+        return Version(self.performance.excerpt(0.0, end_s), self.damage[:, :n_steps], self.places[:n_steps])
 
 
 def degrade(performance: Performance, flaws: Flaws, rng: np.random.Generator) -> Version:
@@ -82,8 +90,8 @@ class _Replay:
         velocity = self.notes["velocity"].astype(float)
         self.shape = _moving_mean(velocity, 12) - velocity.mean()
         self.events: list[tuple[float, str, float]] = []
-        # Onset, length before and after the touch went wrong, of each note that was meant: seconds.
-        self.touched: list[tuple[float, float, float]] = []
+        # Onset, length before and after the touch went wrong, in seconds, and key of each note that was meant.
+        self.touched: list[tuple[float, float, float, int]] = []
 
     def version(self) -> Version:
         gaps = self._new_gaps()
@@ -163,6 +171,7 @@ class _Replay:
         amount = self.amount("hesitation")
         count = rng.poisson(3.2 * amount.mean() * np.sqrt(self.n / 100))
         where = amount * self.hard**2
+        where[0] = 0.0  # who waits before the first note has not begun
         if count and where.sum() > 0:
             places = rng.choice(self.n, size=count, p=where / where.sum())
             pauses[places] = rng.uniform(0.12, 0.3, count) + rng.exponential(0.35, count)
@@ -200,7 +209,7 @@ class _Replay:
                 lead = float(self.notes["onset_s"][i] - self.times[c])
                 onset = max(0.0, starts[v] + lead + late + spread[c] * rng.standard_normal())
                 untouched = self._length(v, c, lead, duration, visits, starts, gaps)
-                length = max(0.04, untouched * length_factors[c])
+                length = max(_SHORTEST_S, untouched * length_factors[c])
                 velocity = int(velocities[i])
                 if rng.random() < 0.035 * missed[c]:
                     self.events.append((onset, "missed", 1.0))
@@ -220,7 +229,7 @@ class _Replay:
                         (onset + rng.uniform(0, 0.05), 0.6 * length, _on_keys(pitch + slip), max(1, velocity - 12))
                     )
                 rows.append((onset, length, pitch, velocity))
-                self.touched.append((onset, max(0.04, untouched), length))
+                self.touched.append((onset, max(_SHORTEST_S, untouched), length, pitch))
         if not rows:
             rows.append((0.0, 0.2, 60, 40))
         rows.sort()
@@ -332,9 +341,11 @@ class _Replay:
     def _lengths_heard(self, meant: Notes, pedal: Notes, steps: Floats) -> dict[str, Floats]:
         """Of touch and pedal, by how much they changed how long tones sound about each step.
 
-        What fingers do is not heard while the pedal holds the tones, nor is a pedal that changes nothing.
+        What fingers do is not heard while the pedal holds the tones, nor is a pedal that changes nothing, nor a key
+        that is held until it has to be struck again.
         """
-        onset, untouched, touched = np.array(self.touched).reshape(-1, 3).T
+        onset, untouched, touched, key = np.array(self.touched).reshape(-1, 4).T
+        untouched, touched = (np.maximum(freed(onset, length, key), _SHORTEST_S) for length in (untouched, touched))
         as_meant, by_touch, by_pedal = (
             sounding_s(onset, length, held) for length, held in ((untouched, meant), (touched, meant), (touched, pedal))
         )

@@ -72,8 +72,13 @@ def halves(told: Iterable[Told]) -> tuple[list[Told], list[Told]]:
     """Versions to fit scales to, and versions of other pieces to measure with."""
     parts: tuple[list[Told], list[Told]] = ([], [])
     for each in told:
-        parts[hashlib.sha256(f"diagnosis {each.piece}".encode()).digest()[0] % 2].append(each)
+        parts[measures(each.piece)].append(each)
     return parts
+
+
+def measures(piece: str) -> bool:
+    """Whether a piece is of the half that scales are measured with; the same on every machine."""
+    return hashlib.sha256(f"diagnosis {piece}".encode()).digest()[0] % 2 == 1
 
 
 def fit(mixtures: Sequence[Told], apart: Sequence[Told] = ()) -> dict[str, FamilyScale]:

@@ -5,7 +5,6 @@ time it is played in another manner and recorded elsewhere, as in the ladder, so
 by on the whole. Its complement are the ladder's mixtures, in which all families are damaged at once.
 """
 
-import dataclasses
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -92,8 +91,7 @@ def _recordings(
 
 def _played(excerpt: Performance, flaws: Flaws, rng: np.random.Generator) -> Version:
     """In a manner of its own, and no longer than the ladder's versions."""
-    version = degrade(manner.played(excerpt, manner.draw(MannerConfig(), rng)), flaws, rng)
-    return dataclasses.replace(version, performance=version.performance.excerpt(0.0, _LONGEST_S))
+    return degrade(manner.played(excerpt, manner.draw(MannerConfig(), rng)), flaws, rng).until(_LONGEST_S)
 
 
 def _told(judge: Judge, piece: str, excerpt: int, planted: Planted) -> Told:

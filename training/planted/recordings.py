@@ -1,6 +1,6 @@
 """Recordings of pieces that no training heard, played with flaws that are known, for the judge to hear as files.
 
-Pianos and conditions are drawn for each recording as the ladder draws them, apart from the flaws.
+They are recorded as the ladder is, apart from the flaws.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from training.ladder.excerpts import ExcerptConfig, Source
 from training.ladder.skill_ladder import LABEL_STEP_S, Version
 from training.music.performance import Performance
 from training.people.playback import SAMPLE_RATE, wav_bytes
-from training.sound import conditions, instruments
+from training.sound import instruments, studio
 from training.sound.rendering import Renderer
 
 Floats = npt.NDArray[np.float64]
@@ -65,7 +65,5 @@ class Studio:
 
     def record(self, version: Version) -> Planted:
         """A version on a piano, under conditions."""
-        piano = self._pianos[self._rng.integers(len(self._pianos))]
-        sound = self._renderer.render(version.performance, piano)
-        sound = conditions.record(sound, SAMPLE_RATE, conditions.draw(self._rng), self._rng)
+        sound = studio.record(version.performance, self._pianos, self._renderer, self._rng)
         return Planted(sound=wav_bytes(sound, SAMPLE_RATE), damage=version.damage.astype(np.float64))

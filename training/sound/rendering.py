@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pkai.audio import Waveform
+from training.music import keyboard
 from training.music.performance import Performance
 from training.sound.instruments import Instrument
 
@@ -16,6 +17,7 @@ with contextlib.redirect_stdout(sys.stderr):  # under CI it prints where it lies
     import fluidsynth
 
 _TAIL_S = 1.5  # the last notes ring on
+_SHORTEST_S = 0.02
 
 
 class Renderer:
@@ -112,10 +114,13 @@ def _samples(
 
 def _schedule(performance: Performance, sample_rate: int) -> list[tuple[int, tuple[int, int, int]]]:
     """(sample, (kind, pitch or 0, velocity or value)) in the order of playing; at one time pedal, releases, attacks."""
+    notes = performance.notes
     events = [(time_s, (_PEDAL, 0, value)) for time_s, value in performance.pedal.tolist()]
-    for onset_s, duration_s, pitch, velocity in performance.notes.tolist():
+    # FluidSynth's release of a key ends every stroke of it, the later ones too.
+    lengths = keyboard.freed(notes["onset_s"], np.maximum(notes["duration_s"], _SHORTEST_S), notes["pitch"])
+    for (onset_s, _, pitch, velocity), length_s in zip(notes.tolist(), lengths.tolist(), strict=True):
         events.append((onset_s, (_ON, pitch, velocity)))
-        events.append((onset_s + max(duration_s, 0.02), (_OFF, pitch, 0)))
+        events.append((onset_s + length_s, (_OFF, pitch, 0)))
     return sorted((round(time_s * sample_rate), message) for time_s, message in events)
 
 
