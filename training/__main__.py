@@ -22,6 +22,7 @@ STEPS = {
     "make-model": ("training.commands.make_model", "go the whole way from raw data to a model folder"),
     "pairs": ("training.commands.pairs", "list, label, divide and judge pairs of recordings"),
     "precision": ("training.commands.precision", "see whether float16 or int8 would be worth it"),
+    "recalibrate": ("training.commands.recalibrate", "fit anew what a model's scores mean, the scores unchanged"),
     "recognition": ("training.commands.recognition", "measure how often a piece is recognised"),
     "references": ("training.commands.references", "play and score the reference performances"),
     "robustness": ("training.commands.robustness", "see how far ratings move where they should not"),

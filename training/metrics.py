@@ -179,20 +179,36 @@ def calibration_error_by_chance(said: Floats, *, n_bins: int = 10, n_draws: int 
 
 
 def mean_spearman(scores: Floats, truth: Floats, groups: npt.NDArray[np.str_]) -> float:
-    """Spearman's rank correlation within each piece, averaged over pieces of three performances or more that differ."""
-    return _mean_within(stats.spearmanr, scores, truth, groups)
+    """Mean over pieces of `spearmans`; nan where there is none."""
+    return _mean(spearmans(scores, truth, groups))
 
 
 def mean_kendall(scores: Floats, truth: Floats, groups: npt.NDArray[np.str_]) -> float:
-    """Kendall's tau-b within each piece, averaged over pieces of three performances or more that differ."""
-    return _mean_within(stats.kendalltau, scores, truth, groups)
+    """Mean over pieces of `kendalls`; nan where there is none."""
+    return _mean(kendalls(scores, truth, groups))
 
 
-def _mean_within(correlation: Callable[..., Any], scores: Floats, truth: Floats, groups: npt.NDArray[np.str_]) -> float:
-    """Mean over pieces, 0 for one whose scores are all equal; nan where no piece has three performances that differ."""
+def spearmans(scores: Floats, truth: Floats, groups: npt.NDArray[np.str_]) -> list[float]:
+    """Spearman's rank correlation within each piece of three performances or more that differ."""
+    return _within(stats.spearmanr, scores, truth, groups)
+
+
+def kendalls(scores: Floats, truth: Floats, groups: npt.NDArray[np.str_]) -> list[float]:
+    """Kendall's tau-b within each piece of three performances or more that differ."""
+    return _within(stats.kendalltau, scores, truth, groups)
+
+
+def _within(
+    correlation: Callable[..., Any], scores: Floats, truth: Floats, groups: npt.NDArray[np.str_]
+) -> list[float]:
+    """One for each piece, 0 where its scores are all equal."""
     values = []
     for group in np.unique(groups):
         here, true = scores[groups == group], truth[groups == group]
         if len(true) >= 3 and np.ptp(true) > 0:
             values.append(float(correlation(here, true).statistic) if np.ptp(here) > 0 else 0.0)
+    return values
+
+
+def _mean(values: list[float]) -> float:
     return float(np.mean(values)) if values else float("nan")

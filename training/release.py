@@ -3,11 +3,12 @@
 import dataclasses
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 from torch import nn
 
 from pkai import artifact
@@ -18,7 +19,6 @@ from pkai.features import FeatureConfig
 from pkai.scorer import Judge
 from pkai.segments import SegmentConfig
 from training.evaluation import evaluate
-from training.evaluation.evaluate import Agreement
 from training.fitting.fit import load_network
 from training.fitting.flaw_teaching import FlawTeaching, teach
 from training.fitting.side_by_side import train_all
@@ -33,6 +33,7 @@ from training.people.playback import SETTINGS
 from training.people.rated import RatedPerformance
 from training.planted import diagnose
 
+Floats = npt.NDArray[np.float64]
 Writer = Callable[[Path, Calibration, dict[str, FamilyScale], dict[str, Any]], None]
 
 # Ratings are calibrated over these, for people's recordings come from many pianos and rooms.
@@ -78,24 +79,49 @@ def release(
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         judge = _unscaled(write, root, run.name, _uncalibrated())
-        found = {
-            name: evaluate.scores(rated, root, run.name, cache, setting, n_workers=n_workers)
-            for name, setting in SETTINGS.items()
-        }
+        found = _scores(rated, root, run.name, cache, n_workers=n_workers)
         diagnosis, recovered = _diagnosis(judge, ladder_folder)
-    people = Rated(
-        scores=np.concatenate([found[name] for name in _CALIBRATION_SETTINGS]),
-        ratings=np.tile([performance.mean_rating for performance in rated], len(_CALIBRATION_SETTINGS)),
-        pieces=np.tile([performance.piece for performance in rated], len(_CALIBRATION_SETTINGS)),
-    )
-    calibration = calibrate.fit(people)
-    metrics = {
-        "agreement": {name: as_plain(evaluate.agreement(rated, scores)) for name, scores in found.items()},
-        "expected_calibration_error": round(calibrate.calibration_error(people), 4),
-        "interval_coverage": round(calibrate.interval_coverage(people), 3),
-        "diagnosis": recovered,
-    }
+    calibration, metrics = _calibrated(rated, found)
+    metrics["diagnosis"] = recovered
     write(model_root / run.name, calibration, diagnosis, metrics)
+    return metrics
+
+
+def recalibrate(
+    rated: tuple[RatedPerformance, ...], model_root: Path, name: str, cache: Path, *, version: str, n_workers: int
+) -> dict[str, Any]:
+    """Fit anew what a model's scores mean to people; its graphs and what it tells of flaws stay as they are.
+
+    Parameters
+    ----------
+    rated : performances rated by people, which no network has seen
+    model_root : usually `model/`
+    name : of the model in it
+    cache : where sampled grands are kept
+    version : of the model with the new ratings and odds
+    n_workers : processes
+
+    Returns
+    -------
+    metrics, as written into the manifest
+
+    Raises
+    ------
+    ModelError
+        If the model is damaged.
+    """
+    folder = model_root / name
+    old = artifact.load(folder).manifest
+    found = _scores(rated, model_root, name, cache, n_workers=n_workers)
+    calibration, metrics = _calibrated(rated, found)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest |= {
+        "version": version,
+        "calibration": dataclasses.asdict(calibration),
+        "metrics": manifest["metrics"] | metrics,
+        "training": manifest["training"] | {"calibrated_anew": _origin(old)},
+    }
+    export.write_manifest(folder, manifest)
     return metrics
 
 
@@ -208,12 +234,31 @@ def lay_out(model_root: Path, name: str, *, version: str) -> None:
     write(folder, old.calibration, dict(zip(old.families, old.diagnosis, strict=True)), manifest["metrics"])
 
 
-def as_plain(agreement: Agreement) -> dict[str, Any]:
-    """An agreement as rounded plain values."""
-    plain: dict[str, Any] = json.loads(
-        json.dumps(dataclasses.asdict(agreement)), parse_float=lambda text: round(float(text), 4)
+def _scores(
+    rated: tuple[RatedPerformance, ...], model_root: Path, name: str, cache: Path, *, n_workers: int
+) -> dict[str, Floats]:
+    return {
+        setting_name: evaluate.scores(rated, model_root, name, cache, setting, n_workers=n_workers)
+        for setting_name, setting in SETTINGS.items()
+    }
+
+
+def _calibrated(
+    rated: tuple[RatedPerformance, ...], scores: Mapping[str, Floats]
+) -> tuple[Calibration, dict[str, Any]]:
+    """What scores mean to people, and how well they agree with them, in each setting."""
+    people = Rated(
+        scores=np.concatenate([scores[name] for name in _CALIBRATION_SETTINGS]),
+        ratings=np.tile([performance.mean_rating for performance in rated], len(_CALIBRATION_SETTINGS)),
+        pieces=np.tile([performance.piece for performance in rated], len(_CALIBRATION_SETTINGS)),
+        names=np.tile([performance.id for performance in rated], len(_CALIBRATION_SETTINGS)),
     )
-    return plain
+    metrics = {
+        "agreement": {name: evaluate.agreement(rated, found) for name, found in scores.items()},
+        "expected_calibration_error": calibrate.calibration_error(people),
+        "interval_coverage": calibrate.interval_coverage(people),
+    }
+    return calibrate.fit(people), evaluate.rounded(metrics)
 
 
 def _origin(manifest: Manifest) -> dict[str, str]:

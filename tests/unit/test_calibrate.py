@@ -48,6 +48,19 @@ def test_the_model_of_comparisons_is_recovered_from_simulated_ones(rng: np.rando
     assert band == pytest.approx(BAND, rel=0.15)
 
 
+def test_a_performance_in_several_recordings_is_not_compared_with_itself(rng: np.random.Generator) -> None:
+    """Its recordings differ by chance only, and would pass for ties that people heard."""
+    once = compared(rng, 300)
+    again = once.scores + 0.01 * rng.standard_normal(len(once.scores))
+    twice = Rated(
+        scores=np.concatenate([once.scores, again]),
+        ratings=np.tile(once.ratings, 2),
+        pieces=np.tile(once.pieces, 2),
+        names=np.tile(np.arange(len(again)).astype(str), 2),
+    )
+    np.testing.assert_allclose(fit_comparison(twice), fit_comparison(once), rtol=0.02)
+
+
 def test_scores_in_another_unit_scale_the_model_and_nothing_else(rng: np.random.Generator) -> None:
     rated = compared(rng, 200)
     tenfold = Rated(scores=10 * rated.scores, ratings=rated.ratings, pieces=rated.pieces)

@@ -13,7 +13,7 @@ from pkai.diagnosis import FamilyScale
 from training.fine_tuning import fine_tune, own_model
 from training.fine_tuning.fine_tune import Division, FineTuning, Listening
 from training.fitting.losses import preference_loss, similarity_loss
-from training.labels.pairs import Pair, recordings_of
+from training.labels.pairs import INFERRED, Pair, recordings_of
 from training.model import weights
 from training.model.export import MeanOfNetworks
 from training.networks.pairwise import PairwiseRanker
@@ -35,6 +35,7 @@ def all_pairs(names: list[str]) -> list[Pair]:
 
 
 PAIRS = all_pairs(sorted(FEATURES))
+SOME = {"r00", "r03", "r07", "r12"}
 
 
 def fresh() -> MeanOfNetworks:
@@ -58,11 +59,20 @@ def test_no_recording_is_in_two_parts_and_every_pair_is_in_one_at_most() -> None
 
 
 def test_a_fold_made_earlier_is_held_out_and_nothing_of_it_trained_on() -> None:
-    held_out = all_pairs(["r00", "r03", "r07", "r12"])
+    held_out = all_pairs(sorted(SOME))
     division = fine_tune.divide(PAIRS, held_out, seed=0)
     assert division.held_out == held_out
     trained = set(recordings_of([*division.train, *division.validation]))
-    assert trained == set(FEATURES) - {"r00", "r03", "r07", "r12"}
+    assert trained == set(FEATURES) - SOME
+
+
+def test_what_nobody_said_teaches_but_is_no_measure() -> None:
+    inferred = [dataclasses.replace(pair, source=INFERRED) if n % 2 else pair for n, pair in enumerate(PAIRS)]
+    drawn = fine_tune.divide(inferred, None, seed=0)
+    given = fine_tune.divide(inferred, [pair for pair in inferred if {pair.first, pair.second} <= SOME], seed=0)
+    for division in (drawn, given):
+        assert len(division.held_out) > 2 and all(pair.answered for pair in division.held_out)
+        assert not all(pair.answered for pair in division.train)
 
 
 def test_unlabelled_and_too_few_pairs_are_refused_with_what_would_help() -> None:

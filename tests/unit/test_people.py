@@ -41,6 +41,17 @@ def test_splits_of_another_seed_are_other_splits() -> None:
     assert first == same != other
 
 
+def test_pieces_of_different_sizes_are_dealt_differently_by_another_seed() -> None:
+    uneven = [each for n, each in enumerate(rated()) if n % 6 <= 2 + PIECES.index(each.piece)]
+    people = People.of(uneven, "piece")
+    everything = np.arange(len(uneven))
+    splits = {
+        frozenset(frozenset(people.pieces[out]) for _, out in people.split(everything, 3, seed=seed))
+        for seed in range(10)
+    }
+    assert len(splits) > 2
+
+
 def test_pairs_are_clear_and_name_the_better_first() -> None:
     people = People.of(rated(), "piece")
     assert people.pairs(np.array([0, 1, 8])).tolist() == [[1, 0]]  # 8 is of another piece

@@ -6,8 +6,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from training.labels.pairs import Pair
+from training.labels.pairs import INFERRED, Pair
 from training.labels.scale import fit_scale, mean_ratings, pairs_from_ratings
+
+
+def test_what_follows_from_answers_is_no_evidence() -> None:
+    answers = [Pair("a", "b", 1), Pair("b", "c", 1), Pair("c", "d", 0)]
+    followed = [Pair("a", "c", 1, INFERRED), Pair("a", "d", 1, INFERRED), Pair("b", "d", 1, INFERRED)]
+    assert fit_scale(answers + followed) == fit_scale(answers)
 
 
 def test_means_come_with_their_standard_errors() -> None:
@@ -98,7 +104,7 @@ def test_who_always_loses_lies_at_the_bottom_and_not_at_infinity() -> None:
 
 
 def test_a_scale_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="no pair has a label"):
+    with pytest.raises(ValueError, match="nobody labelled a pair"):
         fit_scale([Pair("a", "b")])
     with pytest.raises(ValueError, match="has to be positive"):
         fit_scale([Pair("a", "b", 1)], prior_sd=0)

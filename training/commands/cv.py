@@ -213,10 +213,10 @@ def _table(figures: dict[str, Any]) -> list[str]:
 
 def _row(label: str, found: "Figures") -> str:
     half = f"{_spread(found.at_half_splits)} ({found.at_half.low:.0%}..{found.at_half.high:.0%}, n={found.at_half.n})"
-    rho = "" if found.spearman is None else f"{found.spearman.mean:.2f} ± {found.spearman.sd:.2f}"
+    tau, rho = ("" if of is None else f"{of.mean:.2f} ± {of.sd:.2f}" for of in (found.kendall, found.spearman))
     return (
         f"{label:42} {half:34} {_spread(found.at_one_splits):16} {_spread(found.outcomes):12} "
-        f"{f'{found.kendall.mean:.2f} ± {found.kendall.sd:.2f}':12} {rho:12} {found.calibration_error:.3f}"
+        f"{tau:12} {rho:12} {found.calibration_error:.3f}"
     )
 
 

@@ -98,9 +98,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _against_pairs(args: argparse.Namespace) -> int:
     """Print one line of agreement with labelled pairs for each model."""
-    pairs = [pair for pair in read_pairs(args.pairs) if pair.label is not None]
+    pairs = [pair for pair in read_pairs(args.pairs) if pair.answered]
     if not pairs:
-        raise ValueError(f"no pair in {args.pairs} has a label; label some with `pkai-train pairs annotate`")
+        raise ValueError(f"nobody labelled a pair in {args.pairs}; label some with `pkai-train pairs annotate`")
     files = recordings.find(args.rated, recordings_of(pairs))
     for name in args.model or ["pdr"]:
         judge = Judge.load(args.model_dir, name)

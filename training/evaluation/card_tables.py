@@ -42,10 +42,10 @@ def cross_validation(result: Mapping[str, Any]) -> str:
     rows = ["| judge | pairs ≥ 0.5 | interval | pairs ≥ 1.0 | ties too | τ | ρ | error of p |", "|---" * 8 + "|"]
     for label, found in result["judges"].items():
         half = found["at_half"]
-        rho = "" if found["spearman"] is None else f"{found['spearman']['mean']:.2f}"
+        tau, rho = ("" if found[name] is None else f"{found[name]['mean']:.2f}" for name in ("kendall", "spearman"))
         rows.append(
             f"| {label} | {_spread(found['at_half_splits'])} | {_range(half)} | {_spread(found['at_one_splits'])} | "
-            f"{_spread(found['outcomes'])} | {found['kendall']['mean']:.2f} | {rho} | "
+            f"{_spread(found['outcomes'])} | {tau} | {rho} | "
             f"{found['calibration_error']:.3f} |"
         )
     for size, found in result["people"].items():

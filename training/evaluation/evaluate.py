@@ -55,7 +55,7 @@ class Agreement:
     calibration_error_by_chance: float | None = None
 
     def as_plain(self) -> dict[str, Any]:
-        """Plain values, rounded to four digits."""
+        """Plain values, rounded to six digits."""
         return rounded(dataclasses.asdict(self))
 
 

@@ -21,7 +21,7 @@ def write(path: Path, kind: str, command: str, figures: Mapping[str, Any]) -> No
     path : of the file, usually `model/results/<something>.json`
     kind : of evaluation; tells the card how to read it
     command : that gives the figures again
-    figures : plain values and dataclasses; floats are rounded to four digits
+    figures : plain values and dataclasses; floats are rounded to six digits
     """
     content = {"schema": SCHEMA, "kind": kind, "command": command, **rounded(dict(figures))}
     replace_text(path, json.dumps(content, indent=1) + "\n")

@@ -118,6 +118,8 @@ _VALIDATION_SEGMENTS = 8
 def divide(pairs: Sequence[Pair], held_out: Sequence[Pair] | None, *, seed: int) -> Division:
     """Part the labelled pairs by recording: a quarter held out, a third of the others for validation.
 
+    What follows from people's answers teaches as they do; the figures are held against the answers alone.
+
     Parameters
     ----------
     held_out : pairs of a fold made earlier; their recordings are trained on in no way. Drawn here if None
@@ -135,7 +137,8 @@ def divide(pairs: Sequence[Pair], held_out: Sequence[Pair] | None, *, seed: int)
     else:
         apart = set(recordings_of(held_out))
         rest = [pair for pair in labelled if not {pair.first, pair.second} & apart]
-        out = [pair for pair in held_out if pair.label is not None]
+        out = list(held_out)
+    out = [pair for pair in out if pair.answered]
     train, validation = _part(rest, _VALIDATION_FOLDS, seed)
     division = Division(train=train, validation=validation, held_out=out)
     n_recordings = len(recordings_of(labelled))
@@ -259,7 +262,9 @@ def _part(pairs: list[Pair], k: int, seed: int) -> tuple[list[Pair], list[Pair]]
     k = min(k, len(recordings_of(pairs)) // 2)
     if k < 2:
         raise ValueError(f"too few labelled pairs: {len(recordings_of(pairs))} recordings cannot be parted; add some")
-    fold = max(split(pairs, k, seed=seed), key=lambda fold: sum(pair.label != 0 for pair in fold.held_out))
+    fold = max(
+        split(pairs, k, seed=seed), key=lambda fold: sum(pair.answered and pair.label != 0 for pair in fold.held_out)
+    )
     return fold.train, fold.held_out
 
 

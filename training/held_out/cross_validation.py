@@ -114,8 +114,8 @@ class Figures:
     at_half, at_one : accuracy over the pairs that differ by 0.5, by 1.0 points or more; the interval is over recordings
     at_half_splits, at_one_splits : the same, mean and standard deviation over the random splits
     outcomes : share of all pairs told right as better, equivalent or worse, over splits
-    kendall : Goodman and Kruskal's gamma, which is Kendall's tau without ties, over splits
-    spearman : mean over pieces and folds with three recordings or more, over splits; None where there are none
+    kendall, spearman : tau-b and rho, mean over pieces of which a fold held out three recordings or more, over splits;
+        None where there are none
     calibration_error : expected, of p_better, over the pairs of all splits together
     """
 
@@ -124,7 +124,7 @@ class Figures:
     at_half_splits: Spread
     at_one_splits: Spread
     outcomes: Spread
-    kendall: Spread
+    kendall: Spread | None
     spearman: Spread | None
     calibration_error: float
 
@@ -169,8 +169,6 @@ def figures(people: People, results: Sequence[FoldResult]) -> Figures:
     index = {str(name): i for i, name in enumerate(people.ids)}
     judged = [_Judged.of(people, index, result) for result in results]
     repeats = [[j for j, r in zip(judged, results, strict=True) if r.repeat == repeat] for repeat in _repeats(results)]
-    correlations = [[j.spearman for j in each if not np.isnan(j.spearman)] for each in repeats]
-    spearman = [float(np.mean(each)) for each in correlations if each]
     said, came = (np.concatenate([getattr(j, name) for j in judged]) for name in ("said", "came"))
     return Figures(
         at_half=_pooled(judged, len(people.ids), 0.5),
@@ -178,8 +176,8 @@ def figures(people: People, results: Sequence[FoldResult]) -> Figures:
         at_half_splits=_spread([_accuracy(each, 0.5) for each in repeats]),
         at_one_splits=_spread([_accuracy(each, 1.0) for each in repeats]),
         outcomes=_spread([float(np.concatenate([j.told for j in each]).mean()) for each in repeats]),
-        kendall=_spread([2 * _accuracy(each, 0.0) - 1 for each in repeats]),
-        spearman=_spread(spearman) if spearman else None,
+        kendall=_mean_spread([[value for j in each for value in j.kendalls] for each in repeats]),
+        spearman=_mean_spread([[value for j in each for value in j.spearmans] for each in repeats]),
         calibration_error=metrics.calibration_error(said, came),
     )
 
@@ -194,7 +192,8 @@ class _Judged:
     told: Floats
     said: Floats
     came: Floats
-    spearman: float
+    kendalls: list[float]
+    spearmans: list[float]
 
     @classmethod
     def of(cls, people: People, index: dict[str, int], result: FoldResult) -> "_Judged":
@@ -207,6 +206,7 @@ class _Judged:
         untied = outcomes_of(differences) == 1
         of_all, outcomes = pairs_of(people.rated(scores, held))
         told = np.where(np.abs(of_all) < result.tie_band, 0, np.sign(of_all))
+        here = (scores[held], people.truth[held], people.pieces[held])
         return cls(
             pairs=pairs,
             differences=differences,
@@ -214,7 +214,8 @@ class _Judged:
             told=(told == outcomes).astype(float),
             said=np.asarray(p_better(np.abs(gaps[untied]), scale=result.scale, tie_band=result.tie_band)),
             came=(gaps[untied] > 0).astype(float),
-            spearman=metrics.mean_spearman(np.array(result.scores), people.truth[held], people.pieces[held]),
+            kendalls=metrics.kendalls(*here),
+            spearmans=metrics.spearmans(*here),
         )
 
     def clear(self, least: float) -> npt.NDArray[np.bool_]:
@@ -240,6 +241,12 @@ def _accuracy(judged: Sequence[_Judged], least: float) -> float:
 
 def _spread(values: Sequence[float]) -> Spread:
     return spread([value for value in values if not np.isnan(value)])
+
+
+def _mean_spread(values: Sequence[Sequence[float]]) -> Spread | None:
+    """Over splits, of the mean of each; None if no split has any."""
+    means = [float(np.mean(each)) for each in values if each]
+    return _spread(means) if means else None
 
 
 def _repeats(results: Sequence[FoldResult]) -> list[int]:

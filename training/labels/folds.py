@@ -52,7 +52,8 @@ def split(
     ----------
     groups : recording -> what must stay together, such as its piece or its player; each alone without it
     seed : the same seed, pairs and groups give the same folds, whatever the order of the rows
-    balanced : else groups stay where chance dealt them; with few groups, balancing always ends with the same folds
+    balanced : else groups are dealt in any order and stay there; with few groups, balancing always ends with the same
+        folds, and so does dealing the large ones first
 
     Raises
     ------
@@ -70,7 +71,7 @@ def split(
     sizes = np.bincount([index[group_of[name]] for name in names], minlength=len(kinds))
     labelled = [pair for pair in pairs if pair.label is not None]
     counts = _label_counts(labelled, group_of, index)
-    dealt = _deal(counts, sizes, k, np.random.default_rng(seed), rounds=_ROUNDS if balanced else 0)
+    dealt = _deal(counts, sizes, k, np.random.default_rng(seed), balanced=balanced)
     side = {name: int(dealt[index[group_of[name]]]) for name in names}
     return [_fold(labelled, side, number) for number in range(k)]
 
@@ -86,20 +87,21 @@ def _label_counts(pairs: Sequence[Pair], group_of: Mapping[str, str], index: Map
     return counts
 
 
-def _deal(counts: Counts, sizes: Whole, k: int, rng: np.random.Generator, *, rounds: int) -> Whole:
-    """(G,) fold of each group: dealt by size, then exchanged while that balances the held-out labels.
+def _deal(counts: Counts, sizes: Whole, k: int, rng: np.random.Generator, *, balanced: bool) -> Whole:
+    """(G,) fold of each group: each goes to the fold that has fewest recordings, in an order of chance.
 
-    Large groups are dealt first, each to the fold that has fewest recordings; ties go by chance. Only groups of one
-    size change places, so the folds stay as large as they were dealt.
+    Balanced, large groups go first, and groups are then exchanged while that balances the held-out labels. Only those
+    of one size change places, so the folds stay as large as they were dealt.
     """
     order = rng.permutation(len(sizes))
-    order = order[np.argsort(-sizes[order], kind="stable")]
+    if balanced:
+        order = order[np.argsort(-sizes[order], kind="stable")]
     dealt = np.zeros(len(sizes), int)
     loads = np.zeros(k)
     for group in order:
         dealt[group] = int(loads.argmin())
         loads[dealt[group]] += sizes[group]
-    for _ in range(rounds):
+    for _ in range(_ROUNDS if balanced else 0):
         if not sum(_exchange(counts, sizes, dealt, k, group) for group in order):
             break
     return dealt

@@ -104,7 +104,7 @@ def fit_scale(pairs: Sequence[Pair], *, prior_sd: float = 3.0) -> Scale:
 
     Parameters
     ----------
-    pairs : unlabelled ones are passed over
+    pairs : only answers count; a label that follows from others tells nothing that they do not
     prior_sd : > 0, logits
         Spread of the normal prior on positions and on the logarithm of the tie odds, about 0. Without one, a
         recording that always loses lies at minus infinity; 3 leaves odds of 20 : 1 likely and draws little else.
@@ -112,11 +112,11 @@ def fit_scale(pairs: Sequence[Pair], *, prior_sd: float = 3.0) -> Scale:
     Raises
     ------
     ValueError
-        If no pair has a label, or `prior_sd` is not positive.
+        If nobody labelled a pair, or `prior_sd` is not positive.
     """
-    labelled = [pair for pair in pairs if pair.label is not None]
+    labelled = [pair for pair in pairs if pair.answered]
     if not labelled:
-        raise ValueError("no pair has a label; a scale needs some")
+        raise ValueError("nobody labelled a pair; a scale needs answers")
     if prior_sd <= 0:
         raise ValueError(f"prior_sd is {prior_sd}; it has to be positive")
     names = recordings_of(labelled)

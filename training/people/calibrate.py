@@ -34,11 +34,13 @@ class Rated:
     scores : (N,)
     ratings : (N,) mean of the raters, 1..5
     pieces : (N,)
+    names : (N,) of performances that are there in several recordings, which make no pair; None if all differ
     """
 
     scores: Floats
     ratings: Floats
     pieces: npt.NDArray[np.str_]
+    names: npt.NDArray[np.str_] | None = None
 
 
 def fit(rated: Rated) -> Calibration:
@@ -226,15 +228,18 @@ def outcomes_of(differences: Floats) -> npt.NDArray[np.int64]:
 
 
 def pairs_of(rated: Rated) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Differences of score, and who was rated better (1, -1 or 0), of all pairs within pieces."""
+    """Differences of score, and who was rated better (1, -1 or 0), of all pairs of performances within pieces."""
     i, j = np.triu_indices(len(rated.scores), 1)
-    same = rated.pieces[i] == rated.pieces[j]
-    i, j = i[same], j[same]
+    paired = rated.pieces[i] == rated.pieces[j]
+    if rated.names is not None:
+        paired &= rated.names[i] != rated.names[j]
+    i, j = i[paired], j[paired]
     return rated.scores[i] - rated.scores[j], outcomes_of(rated.ratings[i] - rated.ratings[j])
 
 
 def _part(rated: Rated, chosen: npt.NDArray[np.bool_]) -> Rated:
-    return Rated(scores=rated.scores[chosen], ratings=rated.ratings[chosen], pieces=rated.pieces[chosen])
+    names = None if rated.names is None else rated.names[chosen]
+    return Rated(scores=rated.scores[chosen], ratings=rated.ratings[chosen], pieces=rated.pieces[chosen], names=names)
 
 
 def _sigmoid(x: Floats) -> Floats:
