@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -88,6 +89,27 @@ def test_undo_and_skip_work_and_the_end_is_told(server: AnnotationServer, table:
     while state["pair"] is not None:
         _, state = post(server, {"action": "skip", **state["pair"]})
     assert all(pair.label is None for pair in read_pairs(table))
+
+
+def test_an_answer_that_was_changed_meanwhile_stays_and_that_is_told(server: AnnotationServer, table: Path) -> None:
+    post(server, {"action": "answer", "label": 1, "first": "a", "second": "b c"})
+    write_pairs(table, [Pair("a", "b c", -1), *read_pairs(table)[1:]])
+    status, state = post(server, {"action": "undo"})
+    assert (status, state["news"]) == (200, ["Not undone: the label of a and b c was changed meanwhile; it stays."])
+    assert read_pairs(table)[0].label == -1
+
+
+def test_an_answer_that_cannot_be_saved_is_answered_with_the_reason(
+    server: AnnotationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    status, state = post(server, {"action": "answer", "label": 1, "first": "a", "second": "d"})
+    assert (status, state) == (500, {"error": "no space left on device"})
+    _, body = ask(server, "GET", "/question")
+    assert json.loads(body)["progress"] == {"answered": 0, "inferred": 0, "unknown": 6}
 
 
 @pytest.mark.parametrize(

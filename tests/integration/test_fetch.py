@@ -1,6 +1,7 @@
 """`pkai-train fetch` against a real HTTP server on this machine: download, cut, resume, skip, and tell what failed."""
 
 import contextlib
+import gzip
 import hashlib
 import io
 import json
@@ -11,7 +12,7 @@ import sys
 import tarfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -305,6 +306,41 @@ def test_an_archive_cannot_write_outside_its_folder(tmp_path: Path, site: Site) 
     site.files["/set.tar.gz"] = file.getvalue()
     assert fetch(tmp_path, str(write_recipe(tmp_path, f"archives: [{{url: {site.url}/set.tar.gz}}]\n"))) == 1
     assert not list(tmp_path.rglob("evil.mid"))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda _: b"no archive",
+        lambda archive: archive[: len(archive) // 2],
+        lambda archive: gzip.compress(gzip.decompress(archive)[:600]) + b"no second part",
+        lambda archive: archive[:60] + bytes(20) + archive[80:],
+    ],
+)
+def test_an_archive_that_came_broken_is_told_and_fetched_again(
+    tmp_path: Path, site: Site, capsys: pytest.CaptureFixture[str], broken: Callable[[bytes], bytes]
+) -> None:
+    site.files["/set.tar.gz"] = broken(_archive())
+    recipe = write_recipe(tmp_path, f"archives: [{{url: {site.url}/set.tar.gz}}]\n")
+    assert fetch(tmp_path, str(recipe)) == 1
+    assert "other: set.tar.gz: is no archive that can be unpacked: " in capsys.readouterr().out
+    site.files["/set.tar.gz"] = _archive()
+    assert fetch(tmp_path, str(recipe)) == 0
+    assert (tmp_path / "data" / "mine" / "midi" / "a.mid").is_file()
+    assert not (tmp_path / "data" / "mine" / "set.tar.gz").exists()
+
+
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html>\n<p>Sign in", b"\n<html lang=en>Not here"])
+def test_a_web_page_in_place_of_a_file_is_not_taken_for_it(
+    tmp_path: Path, site: Site, capsys: pytest.CaptureFixture[str], page: bytes
+) -> None:
+    site.files["/a.mid"] = page
+    recipe = write_recipe(tmp_path, f"files: [{{url: {site.url}/a.mid, path: a.mid}}]\n")
+    assert fetch(tmp_path, str(recipe)) == 1
+    assert "network: a.mid: a web page came in its place" in capsys.readouterr().out
+    site.files["/a.mid"] = b"MThd"
+    assert fetch(tmp_path, str(recipe)) == 0
+    assert (tmp_path / "data" / "mine" / "a.mid").read_bytes() == b"MThd"
 
 
 def test_the_recipes_are_listed_and_an_unknown_one_is_refused(

@@ -1,14 +1,16 @@
 """What became of a video, and cutting it to the sample."""
 
+import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError
+from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError, YoutubeDLError
 
 from pkai.errors import UnsupportedAudio
-from training.datasets.clips import CLIP_SAMPLE_RATE, Limits, cut, kind_of, reason_of
+from training.datasets.clips import CLIP_SAMPLE_RATE, Limits, cut, download, kind_of, reason_of
 from training.datasets.videos import Clip
 
 
@@ -79,6 +81,26 @@ def test_a_video_that_is_none_leaves_no_recording(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedAudio):
         cut(tmp_path / "a.mp4", Clip("a", "-", 0.0, 5.0), tmp_path / "a.flac")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_recordings_content_is_on_the_disk_before_its_name(
+    tmp_path: Path, ramp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out" / "a.flac"
+    synced: dict[int, bool] = {}
+    monkeypatch.setattr(os, "fsync", lambda file: synced.update({os.fstat(file).st_ino: path.exists()}))
+    cut(ramp, Clip("a", "-", 0.0, 1.0), path)
+    assert synced == {path.stat().st_ino: False, path.parent.stat().st_ino: True}
+
+
+def test_what_broke_off_is_not_taken_for_a_video(tmp_path: Path) -> None:
+    stem = hashlib.sha256(b"nothing://x").hexdigest()[:16]
+    for suffix in ("m4a.part", "m4a.part-Frag3", "m4a.part-Frag3.part", "m4a.ytdl"):
+        (tmp_path / f"{stem}.{suffix}").touch()
+    with pytest.raises(YoutubeDLError):
+        download("nothing://x", tmp_path, Limits(retries=0), lambda _: None)
+    (tmp_path / f"{stem}.m4a").touch()
+    assert download("nothing://x", tmp_path, Limits(), lambda _: None) == tmp_path / f"{stem}.m4a"
 
 
 @pytest.mark.parametrize("wrong", [{"jobs": 0}, {"bytes_per_s": 0}, {"retries": -1}])

@@ -8,8 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from training.__main__ import main
 from training.durable import replace_text
-from training.labels.pairs import Pair, answers_of, make_pairs, read_column, read_ids, read_pairs, write_pairs
+from training.labels.pairs import (
+    Pair,
+    answers_of,
+    make_pairs,
+    read_column,
+    read_ids,
+    read_pairs,
+    read_ratings,
+    write_pairs,
+)
 
 names = st.lists(
     st.text("abcé, \"'-", min_size=1, max_size=4).filter(lambda s: s == s.strip()), unique=True, max_size=7
@@ -110,6 +120,47 @@ def test_a_line_without_a_name_and_a_column_that_is_not_there_are_refused(tmp_pa
     assert read_column(path, "piece") == {"x": "1"}
     with pytest.raises(ValueError, match="has no column player; it has id, piece"):
         read_column(path, "player")
+    path.write_text("name,piece\nx,1\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"list\.csv has no column filename or id; it has name, piece"):
+        read_column(path, "piece")
+
+
+@pytest.mark.parametrize("last", ["z,", "z", "z, "])
+def test_a_group_that_is_empty_is_refused_with_its_line(tmp_path: Path, last: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"id,piece\nx,1\n\n{last}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"list\.csv line 4: z has no piece"):
+        read_column(path, "piece")
+
+
+def test_ratings_may_have_gaps(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text("id,ann,bob\nx,1,\ny, ,2.5\nz,80\n", encoding="utf-8")
+    assert read_ratings(path, ["ann", "bob"]) == {"x": [1.0], "y": [2.5], "z": [80.0]}
+
+
+@pytest.mark.parametrize(
+    ("cell", "why"), [("nan", "rating nan is not finite"), ("-inf", "rating -inf is not finite"), ("good", "'good'")]
+)
+def test_a_rating_that_is_no_number_is_refused_with_its_line(tmp_path: Path, cell: str, why: str) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text(f"id,ann\nx,1\ny,{cell}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"ratings\.csv line 3: .*{why}"):
+        read_ratings(path, ["ann"])
+
+
+@pytest.mark.parametrize(
+    ("row", "why"), [("y", "y has no rating"), ("y,nan", "line 3: rating nan is not finite"), ("y,4", None)]
+)
+def test_pairs_come_from_ratings_only_where_all_are_rated(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, row: str, why: str | None
+) -> None:
+    table, out = tmp_path / "ratings.csv", tmp_path / "pairs.csv"
+    table.write_text(f"id,ann\nx,1\n{row}\n", encoding="utf-8")
+    status = main(["pairs", "from-ratings", "--ratings", str(table), "--columns", "ann", "--out", str(out)])
+    assert status == (why is not None)
+    assert (why or "") in caplog.text
+    assert out.exists() == (why is None)
 
 
 def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,25 @@ def test_a_folder_without_ratings_says_what_to_do(tmp_path: Path) -> None:
         rated.read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("id,piece,player,ann\n", "line 1: needs the columns id,piece,midi,player; midi is missing"),
+        ("", "line 1: needs the columns"),
+        (TABLE + "a-3,a,midi/a-3.mid,9,Beginner,,,\n", "line 4: nobody rated a-3"),
+        (TABLE + "a-3,a,midi/a-3.mid,9,Beginner\n", "line 4: nobody rated a-3"),
+        (TABLE + "a-3,a\n", "line 4: midi, player is empty"),
+        (TABLE + "a-3,a,midi/a-3.mid,9,Beginner,1,2,3,4\n", "line 4: has more cells than there are columns"),
+        (TABLE + "a-3,a,midi/a-3.mid,9,Beginner,1,good,3\n", "line 4: .*'good'"),
+        (TABLE + "a-3,a,midi/a-3.mid,9,Beginner,3,80,nan\n", "line 4: .*1..5; here is 80 by instructor2, nan by peer1"),
+    ],
+)
+def test_ratings_that_are_wrong_are_refused_with_their_line(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "ratings.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"ratings\.csv {why}"):
+        rated.read(tmp_path)
+
+
 def test_only_performances_of_the_pieces_asked_for_are_kept() -> None:
     performances = tuple(
         rated.RatedPerformance(id=piece, piece=piece, player="1", midi=Path(f"{piece}.mid"), ratings={"a": 3.0})

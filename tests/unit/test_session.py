@@ -1,5 +1,6 @@
 """One annotator at work: what is asked, saved, taken back and shared."""
 
+import os
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
@@ -95,6 +96,66 @@ def test_undo_of_a_second_answer_brings_the_first_one_back(table: Path) -> None:
     assert read_pairs(table)[0] == Pair("a", "b", 1, "ann")
 
 
+def test_what_others_say_of_a_pair_after_this_session_is_kept(table: Path) -> None:
+    ann, bob = Session(table, annotator="ann"), Session(table, annotator="bob")
+    ann.answer(Pair("a", "b"), 1)
+    ann.undo()
+    bob.answer(Pair("a", "b"), -1)
+    ann.answer(Pair("c", "d"), 1)
+    assert read_pairs(table)[0] == Pair("a", "b", -1, "bob")
+    relabel(table, Pair("c", "d", 0, "ann"))
+    ann.answer(Pair("e", "f"), 1)
+    assert {pair.key: pair for pair in read_pairs(table)}["c", "d"] == Pair("c", "d", 0, "ann")
+
+
+@pytest.mark.parametrize("now", [Pair("c", "d", 0, "ann"), Pair("c", "d", 1, "bob"), Pair("c", "d")])
+def test_an_answer_that_was_changed_meanwhile_is_not_taken_back(table: Path, now: Pair) -> None:
+    session = Session(table, annotator="ann")
+    session.answer(Pair("a", "b"), 1)
+    session.answer(Pair("c", "d"), 1)
+    relabel(table, now)
+    with pytest.raises(ValueError, match="the label of c and d was changed meanwhile; it stays"):
+        session.undo()
+    assert {pair.key: pair for pair in read_pairs(table)}["c", "d"] == now
+    assert session.undo() == Pair("a", "b", 1, "ann")
+
+
+def relabel(table: Path, changed: Pair) -> None:
+    """Correct a label by hand."""
+    write_pairs(table, [changed if pair.key == changed.key else pair for pair in read_pairs(table)])
+
+
+def test_an_answer_that_cannot_be_saved_was_not_given(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session(table, annotator="ann")
+    session.answer(Pair("a", "c"), 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full_disk)
+        with pytest.raises(OSError, match="no space left"):
+            session.answer(Pair("b", "c"), -1)
+        assert session.progress == Progress(answered=1, inferred=0, unknown=14)
+        with pytest.raises(OSError, match="no space left"):
+            session.undo()
+        assert session.progress == Progress(answered=1, inferred=0, unknown=14)
+    assert session.answer(Pair("b", "c"), -1).followed == [(Pair("a", "b", 1, "inferred"), "a > c > b")]
+    assert session.undo() == Pair("b", "c", -1, "ann")
+    assert session.undo() == Pair("a", "c", 1, "ann")
+    assert session.undo() is None
+
+
+def full_disk(_: int) -> None:
+    """What `os.fsync` says there."""
+    raise OSError("no space left on device")
+
+
+def test_a_table_that_cannot_be_read_for_a_while_is_not_written_over(table: Path) -> None:
+    session = Session(table, annotator="ann")
+    table.write_text("id1,id2,label\na,b,better\n")
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"pairs\.csv line 2: label 'better'"):
+            session.answer(Pair("a", "b"), 1)
+    assert "better" in table.read_text()
+
+
 def test_common_pairs_are_asked_whatever_others_answered_and_whatever_follows(table: Path, tmp_path: Path) -> None:
     other = tmp_path / "bob.csv"
     write_pairs(other, [Pair(a, b, 1, "bob") for a, b in combinations(NAMES, 2)])
@@ -153,7 +214,7 @@ def test_labels_of_an_original_table_are_answers(table: Path) -> None:
 def test_a_pair_that_is_not_in_the_table_and_a_nameless_annotator_are_refused(table: Path) -> None:
     with pytest.raises(ValueError, match=r"x and y are no pair of pairs\.csv"):
         Session(table, annotator="ann").answer(Pair("x", "y"), 1)
-    for name in ("", "inferred"):
+    for name in ("", " ", "inferred", "inferred "):
         with pytest.raises(ValueError, match="cannot be called"):
             Session(table, annotator=name)
 

@@ -1,5 +1,6 @@
 """The terminal session: keys in, words and sounds out."""
 
+import os
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -61,6 +62,32 @@ def test_keys_hear_again_skip_undo_and_quit(table: Path) -> None:
 def test_the_end_of_the_input_ends_the_session(table: Path) -> None:
     terminal, told, _ = typed("0")
     annotate(Session(table, annotator="me"), terminal)
+    assert told[-1].startswith("1 answered")
+
+
+def test_what_cannot_be_saved_is_told_and_can_be_answered_again(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        monkeypatch.undo()
+        raise OSError("no space left on device")
+
+    terminal, told, _ = typed("1", "1", "u", "q")
+    monkeypatch.setattr(os, "fsync", full)
+    annotate(Session(table, annotator="me"), terminal)
+    assert "not saved: no space left on device" in told
+    assert [line for line in told if line.startswith(("saved", "undone"))] == ["saved a b 1", "undone a b 1"]
+
+
+def test_an_answer_that_was_changed_meanwhile_stays_and_the_session_goes_on(table: Path) -> None:
+    terminal, told, _ = typed("1", "u", "q")
+
+    def ask(prompt: str) -> str:
+        key = terminal.ask(prompt)
+        if key == "u":
+            write_pairs(table, [Pair("a", "b", -1), Pair("b", "c")])
+        return key
+
+    annotate(Session(table, annotator="me"), Terminal(ask, terminal.tell, {}))
+    assert "not saved: the label of a and b was changed meanwhile; it stays" in told
     assert told[-1].startswith("1 answered")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from training.labels.agreement import agreement, consensus
 from training.labels.annotation import RULES
 from training.labels.contradictions import find_contradictions
-from training.labels.pairs import answers_of, read_column, read_ids, read_pairs, recordings_of, write_pairs
+from training.labels.pairs import answers_of, read_column, read_pairs, read_ratings, recordings_of, write_pairs
 from training.labels.scale import fit_scale, mean_ratings, pairs_from_ratings
 
 _log = logging.getLogger(__name__)
@@ -73,8 +73,7 @@ def add_from_ratings(parser: argparse.ArgumentParser) -> None:
 def _from_ratings(args: argparse.Namespace) -> int:
     if args.out.exists():
         raise ValueError(f"{args.out} is there already; its labels would be lost")
-    columns = [read_column(args.ratings, column) for column in args.columns]
-    ratings = {name: [float(c[name]) for c in columns if c[name].strip()] for name in read_ids(args.ratings)}
+    ratings = read_ratings(args.ratings, args.columns)
     means = mean_ratings(ratings)
     within = read_column(args.ratings, args.within) if args.within else None
     values = {name: mean.value for name, mean in means.items()}

@@ -15,7 +15,7 @@ from yt_dlp.utils import GeoRestrictedError, YoutubeDLError
 
 from pkai.audio import Waveform, stream
 from training.datasets.videos import Clip
-from training.durable import sync_folder
+from training.durable import sync
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ CLIP_SAMPLE_RATE = 44_100
 """Hz of the recordings: what most videos have, and more than the judge listens to."""
 
 _MISSING_END_S = 2.0  # lists round times up, and sound ends before the picture
+_BROKEN_OFF = re.compile(r"\.(part|ytdl)")  # yt-dlp's NAME.m4a.part, NAME.m4a.part-Frag3, NAME.m4a.ytdl
 _KINDS = (  # the first pattern that the message has tells what became of a video
     ("private", r"private|sign in|members[- ]only|HTTP Error 40[13]"),
     ("geo-blocked", r"available in your (country|location)|geo.?restrict|blocked it in|HTTP Error 451"),
@@ -69,7 +70,7 @@ def download(url: str, folder: Path, limits: Limits, on_bytes: Callable[[int], o
         If the video cannot be had; `kind_of` tells why.
     """
     stem = hashlib.sha256(url.encode()).hexdigest()[:16]
-    if ready := [path for path in sorted(folder.glob(f"{stem}.*")) if path.suffix not in (".part", ".ytdl")]:
+    if ready := [path for path in sorted(folder.glob(f"{stem}.*")) if not _BROKEN_OFF.search(path.name)]:
         return ready[0]
     folder.mkdir(parents=True, exist_ok=True)
     with yt_dlp.YoutubeDL(_options(folder, stem, limits, on_bytes)) as loader:
@@ -143,10 +144,11 @@ def cut(video: Path, clip: Clip, path: Path) -> None:
         there_s = clip.start_s + _write(_between(video, clip.start_s, clip.end_s), part)
         if there_s == clip.start_s or there_s < clip.end_s - _MISSING_END_S:
             raise ValueError(f"the video's sound ends before {clip.end_s:g} s, where {clip.name} should")
+        sync(part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _write(blocks: Iterator[Waveform], path: Path) -> float:

@@ -1,7 +1,9 @@
 """Bring a data set here: files, archives and clips; what is there is left, what fails is told."""
 
+import gzip
 import json
 import tarfile
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -48,7 +50,7 @@ class Summary:
 
 
 def fetch(recipe: Recipe, folder: Path, limits: Limits, *, keep_videos: bool = False) -> Summary:
-    """Bring everything of a recipe into `folder`; calling again goes on where it broke off.
+    """Bring everything of a recipe into `folder`; calling again brings what did not come.
 
     Raises
     ------
@@ -85,14 +87,16 @@ def _fetch_item(item: RemoteFile | Archive, folder: Path, summary: Summary) -> N
         path = _download(item.url, folder / name, expected)
         digest = pooch.file_hash(str(path))
         if isinstance(item, Archive):
-            unpacked = _unpack(path, folder, item.include)
+            try:
+                unpacked = _unpack(path, folder, item.include)
+            finally:
+                path.unlink()  # else one that is broken would be taken for the download the next time
             contents = {contents_key: {"include": [*item.include], "files": unpacked}}
-            path.unlink()
     except requests.RequestException as err:
         summary.failed.append(Failure(name, "network", str(err)))
     except ValueError as err:  # pooch's word for a wrong checksum
         summary.failed.append(Failure(name, "checksum", str(err)))
-    except tarfile.TarError as err:
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as err:
         summary.failed.append(Failure(name, "other", f"is no archive that can be unpacked: {err}"))
     else:
         replace_text(record_path, json.dumps({**record, item.url: digest, **contents}, indent=2, sort_keys=True) + "\n")
@@ -110,10 +114,27 @@ def _has_sum(path: Path, sha256: str) -> bool:
 
 
 def _download(url: str, path: Path, sha256: str | None) -> Path:
-    """Download a file whole or not at all; nothing is downloaded where it lies already."""
+    """Download a file whole or not at all; nothing is downloaded where it lies already.
+
+    Raises
+    ------
+    requests.RequestException
+        If it does not come, or a web page comes in its place that no checksum vouches for.
+    ValueError
+        If it has another checksum.
+    """
     pooch.get_logger().setLevel("WARNING")  # it would explain itself at length for each file
     known = None if sha256 is None else f"sha256:{sha256}"
-    return Path(pooch.retrieve(url, known, fname=path.name, path=path.parent))
+    came = Path(pooch.retrieve(url, known, fname=path.name, path=path.parent))
+    if known is None and _is_web_page(came):
+        came.unlink()
+        raise requests.RequestException("a web page came in its place; if that is right, the recipe needs its sha256")
+    return came
+
+
+def _is_web_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(1000).lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _unpack(path: Path, folder: Path, include: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ class RemoteFile:
 
     Attributes
     ----------
-    sha256 : None where none was published; what came first is then recorded and expected ever after
+    sha256 : None where none was published; what came first (no web page) is then recorded and expected ever after
     path : where it goes, under the recipe's folder
     """
 

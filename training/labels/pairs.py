@@ -9,6 +9,7 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from math import isfinite
 from pathlib import Path
 
 from training.durable import replace_csv
@@ -172,14 +173,37 @@ def read_column(path: Path, column: str) -> dict[str, str]:
     Raises
     ------
     ValueError
-        If the list has no such column.
+        If the list has no such column, or a line has nothing there; the message names the line.
     """
-    names = read_ids(path)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if column not in (reader.fieldnames or ()):
-            raise ValueError(f"{path.name} has no column {column}; it has {', '.join(reader.fieldnames or ())}")
-        return dict(zip(names, (row[column] for row in reader), strict=True))
+    found = {}
+    for line, name, (cell,) in _lines(path, column):
+        if not cell:
+            raise ValueError(f"{path.name} line {line}: {name} has no {column}")
+        found[name] = cell
+    return found
+
+
+def read_ratings(path: Path, columns: Sequence[str]) -> dict[str, list[float]]:
+    """Recording -> its ratings in some columns of a CSV list of recordings; an empty cell is none.
+
+    Raises
+    ------
+    ValueError
+        If the list has no such column, or a rating is no finite number; the message names the line.
+    """
+    ratings = {}
+    for line, name, cells in _lines(path, *columns):
+        try:
+            ratings[name] = [_finite(cell) for cell in cells if cell]
+        except ValueError as err:
+            raise ValueError(f"{path.name} line {line}: {err}") from err
+    return ratings
+
+
+def _finite(cell: str) -> float:
+    if not isfinite(number := float(cell)):
+        raise ValueError(f"rating {cell} is not finite")
+    return number
 
 
 def read_ids(path: Path) -> list[str]:
@@ -190,12 +214,21 @@ def read_ids(path: Path) -> list[str]:
     ValueError
         If a line has no name; the message names the line.
     """
+    return [name for _, name, _ in _lines(path)]
+
+
+def _lines(path: Path, *columns: str) -> Iterator[tuple[int, str, list[str]]]:
+    """Line, name and cells of some columns for each recording in a list; cells that a line lacks are empty."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [row for row in csv.reader(file) if row]
-    header = rows[0] if rows else []
-    column = next((header.index(name) for name in ("filename", "id") if name in header), None)
-    lines = list(enumerate(rows, start=1))[0 if column is None else 1 :]
-    names = [row[column or 0].strip() if len(row) > (column or 0) else "" for _, row in lines]
-    if "" in names:
-        raise ValueError(f"{path.name} line {lines[names.index('')][0]}: a name is needed")
-    return names
+        reader = csv.reader(file)
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+    header = rows[0][1] if rows else []
+    ids: list[str] = [name for name in ("filename", "id") if name in header]
+    if columns and (missing := [name for name in (*(ids or ["filename or id"]), *columns) if name not in header]):
+        raise ValueError(f"{path.name} has no column {', '.join(missing)}; it has {', '.join(header)}")
+    wanted = [header.index(name) for name in (*ids[:1], *columns)] or [0]
+    for line, row in rows[bool(ids) :]:
+        name, *cells = (row[at] if at < len(row) else "" for at in wanted)
+        if not name:
+            raise ValueError(f"{path.name} line {line}: a name is needed")
+        yield line, name, cells

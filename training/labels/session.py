@@ -60,20 +60,20 @@ class Session:
         share: Share | None = None,
         others: Sequence[Path] = (),
     ) -> None:
+        annotator = annotator.strip()  # as it is read back
         if not annotator or annotator == INFERRED:
             raise ValueError(f"an annotator cannot be called {annotator!r}; give a name")
         self.path, self.annotator, self.rule, self.others = path, annotator, rule, others
         self.share = share or Share()
         self._given: list[tuple[Pair, Pair]] = []  # as the pair was before, and as it was answered
-        self._changed: dict[Key, Pair] = {}
         self._skipped: set[Key] = set()
         self._read()
 
     def _read(self) -> None:
         """Take up what is in the table by now: others may have answered in it, or added pairs."""
-        self._seen = _state(self.path)
+        seen = _state(self.path)
         self.pairs = {p.key: p if p.answered else p.unlabelled for p in read_pairs(self.path)}
-        self.pairs |= self._changed
+        self._seen = seen
         self._names = recordings_of(self.pairs.values())
         self._restart()
 
@@ -122,6 +122,8 @@ class Session:
         ------
         ValueError
             If the label is none of the three, or the table has no such pair.
+        OSError
+            If the table cannot be written; then nothing was answered.
         """
         if _state(self.path) != self._seen:
             self._read()
@@ -136,11 +138,11 @@ class Session:
         else:
             self.contradictions.append(contradiction)
         before = {key for key, p in self.pairs.items() if p.source == INFERRED}
-        self._given.append((own if own.answered else own.unlabelled, given))
-        self._changed[pair.key] = self.pairs[pair.key] = given
+        self.pairs[pair.key] = given
         self._answers.put(pair.first, pair.second, label)
         self._close()
         self.save()
+        self._given.append((own if own.answered else own.unlabelled, given))
         return Taken(self._news(before), contradiction)
 
     def _news(self, before: set[Key]) -> list[tuple[Pair, str]]:
@@ -152,18 +154,35 @@ class Session:
         self._skipped.add(pair.key)
 
     def undo(self) -> Pair | None:
-        """Take this session's last answer back, and save; the pair that was answered, or None."""
+        """Take this session's last answer back, and save; the pair that was answered, or None.
+
+        Raises
+        ------
+        ValueError
+            If the table holds another label by now; it stays, and the answer before it is the last one.
+        OSError
+            If the table cannot be written; then nothing was taken back.
+        """
         if not self._given:
             return None
-        before, last = self._given.pop()
-        self._changed[last.key] = before
         self._read()
+        before, last = self._given[-1]
+        if self.pairs.get(last.key) != last:
+            self._given.pop()
+            raise ValueError(f"the label of {last.first} and {last.second} was changed meanwhile; it stays")
+        self.pairs[last.key] = replace(self.pairs[last.key], label=before.label, source=before.source)
+        self._restart()
         self.save()
+        self._given.pop()
         return last
 
     def save(self) -> None:
-        """Write the table, whole or not at all."""
-        write_pairs(self.path, list(self.pairs.values()))
+        """Write the table, whole or not at all; what could not be written is forgotten."""
+        try:
+            write_pairs(self.path, list(self.pairs.values()))
+        except BaseException:
+            self._read()
+            raise
         self._seen = _state(self.path)
 
 

@@ -56,20 +56,27 @@ def _take(session: Session, pair: Pair, terminal: Terminal) -> bool:
             return False
         if key == "q":
             return False
-        if key in ("1", "0", "-1"):
-            _tell_taken(terminal, session.answer(pair, int(key)), pair, key)
+        if key in ("1", "0", "-1", "u"):
+            try:
+                _change(session, pair, key, terminal)
+            except (ValueError, OSError) as err:  # a full disk, or a table that somebody else changed
+                terminal.tell(f"not saved: {err}")
             return True
         if key == "s":
             session.skip(pair)
-            return True
-        if key == "u":
-            last = session.undo()
-            terminal.tell("nothing to undo" if last is None else f"undone {last.first} {last.second} {last.label}")
             return True
         if key in ("a", "b"):
             _hear(terminal, pair.first if key == "a" else pair.second)
         else:
             terminal.tell(HELP)
+
+
+def _change(session: Session, pair: Pair, key: str, terminal: Terminal) -> None:
+    if key == "u":
+        last = session.undo()
+        terminal.tell("nothing to undo" if last is None else f"undone {last.first} {last.second} {last.label}")
+    else:
+        _tell_taken(terminal, session.answer(pair, int(key)), pair, key)
 
 
 def _tell_taken(terminal: Terminal, taken: Taken, pair: Pair, key: str) -> None:

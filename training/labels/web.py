@@ -57,9 +57,8 @@ class AnnotationServer(ThreadingHTTPServer):
         """Take what was pressed; the next question and what followed."""
         action = body.get("action")
         if action == "undo":
-            last = self.session.undo()
-            news = "Nothing to undo." if last is None else f"Undone: {last.first} and {last.second}."
-            return {**self.question(), "news": [news]}
+            news = [self._undo()]
+            return {**self.question(), "news": news}
         pair = Pair(str(body.get("first")), str(body.get("second")))
         if action == "skip":
             self.session.skip(pair)
@@ -68,6 +67,13 @@ class AnnotationServer(ThreadingHTTPServer):
             raise ValueError("needs action answer with label 1, 0 or -1, or action skip or undo")
         taken = self.session.answer(pair, int(body["label"]))
         return {**self.question(), "news": _news(taken)}
+
+    def _undo(self) -> str:
+        try:
+            last = self.session.undo()
+        except ValueError as err:
+            return f"Not undone: {err}."
+        return "Nothing to undo." if last is None else f"Undone: {last.first} and {last.second}."
 
 
 def _news(taken: Taken) -> list[str]:
@@ -117,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
                 body = json.dumps(work(), ensure_ascii=False)
         except (ValueError, KeyError, AttributeError) as err:
             self._refuse(HTTPStatus.BAD_REQUEST, f"not understood: {err}")
+        except OSError as err:  # a full disk
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(err))
         else:
             self._send(body.encode(), "application/json")
 

@@ -1,12 +1,14 @@
 """Performances that people have rated: MIDI, piece, player and the mean of the raters."""
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-_ABOUT = ("id", "piece", "midi", "player", "player_level")
+_NEEDED = ("id", "piece", "midi", "player")
+_ABOUT = (*_NEEDED, "player_level")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,21 +43,38 @@ def read(folder: Path) -> tuple[RatedPerformance, ...]:
     ------
     FileNotFoundError
         If there is no `ratings.csv`.
+    ValueError
+        If a column is missing, or a line lacks one of their cells, has more cells than there are columns, has no
+        rating, or one outside 1..5; the message names the line.
     """
     table = folder / "ratings.csv"
     if not table.is_file():
         raise FileNotFoundError(f"{folder} holds no ratings.csv; fetch the rated performances first")
-    with table.open(newline="", encoding="utf-8") as lines:
-        return tuple(
-            RatedPerformance(
-                id=row["id"],
-                piece=row["piece"],
-                player=row["player"],
-                midi=folder / row["midi"],
-                ratings={rater: float(value) for rater, value in row.items() if rater not in _ABOUT and value},
+    with table.open(newline="", encoding="utf-8-sig") as lines:
+        reader = csv.DictReader(lines)
+        if missing := [name for name in _NEEDED if name not in (reader.fieldnames or ())]:
+            raise ValueError(
+                f"{table.name} line 1: needs the columns {','.join(_NEEDED)}; {', '.join(missing)} is missing"
             )
-            for row in csv.DictReader(lines)
-        )
+        try:
+            return tuple(_performance(row, folder) for row in reader)
+        except ValueError as err:
+            raise ValueError(f"{table.name} line {reader.line_num}: {err}") from err
+
+
+def _performance(row: Mapping[str, str], folder: Path) -> RatedPerformance:
+    if None in row:
+        raise ValueError("has more cells than there are columns")
+    if empty := [name for name in _NEEDED if not row[name]]:
+        raise ValueError(f"{', '.join(empty)} is empty")
+    ratings = {rater: float(cell) for rater, cell in row.items() if rater not in _ABOUT and cell}
+    if not ratings:
+        raise ValueError(f"nobody rated {row['id']}")
+    if wrong := [f"{value:g} by {rater}" for rater, value in ratings.items() if not 1 <= value <= 5]:
+        raise ValueError(f"a rating has to lie in 1..5; here is {', '.join(wrong)}")
+    return RatedPerformance(
+        id=row["id"], piece=row["piece"], player=row["player"], midi=folder / row["midi"], ratings=ratings
+    )
 
 
 def of_pieces(rated: tuple[RatedPerformance, ...], pieces: list[str]) -> tuple[RatedPerformance, ...]:
