@@ -1,5 +1,6 @@
 """Shards of a ladder, small enough to train on in a second."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ def write(
     folder: Path, *, parts: Iterable[str] = ("train", "validation"), pieces: tuple[str, str] = ("a", "a")
 ) -> Path:
     """Two excerpts, one of each of the pieces, in three versions each: the worse, the darker."""
+    (folder / "ladder.json").write_text(json.dumps({"pieces": pieces}), encoding="utf-8")
     rng = np.random.default_rng(1)
     severity = np.tile([0.0, 0.6, 1.2], 2).astype(np.float32)
     for part in parts:

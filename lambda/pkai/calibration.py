@@ -29,7 +29,7 @@ class Calibration:
     tie_band : >= 0, scores
         Differences below it are heard as equivalent; scale times the log of Rao and Kupper's threshold.
     sigma_rating : rating points
-        Spread of human ratings about the rating of a long recording.
+        Spread of the rating of a long recording about the mean of people's ratings, which is mostly the judge's error.
     interval_z : > 0
         Standard errors on either side of the rating; 1.28 makes an 80 % interval of normal errors.
 

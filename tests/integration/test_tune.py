@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import made_shards
+from conftest import ROOT
 from pkai.segments import SegmentConfig
 from training.__main__ import main
 from training.fitting import tune
@@ -82,22 +83,71 @@ def test_a_study_that_was_cut_off_goes_on_and_ends_with_settings_to_fit(
     assert study.trials[1].params == study.trials[2].params
     assert 0.0 <= study.best_value <= 1.0
     best = RunConfig.read(tmp_path / tune.BEST_FILE)
-    assert best.learning_rate == pytest.approx(study.best_trial.params["learning_rate"], abs=1e-6)
-    assert best.network.dropout == pytest.approx(study.best_trial.params["network.dropout"], abs=1e-6)
+    assert best.learning_rate == study.best_trial.params["learning_rate"]
+    assert best.network.dropout == study.best_trial.params["network.dropout"]
     assert best.n_steps == BASE.n_steps and best.emphasis == BASE.emphasis
     taken = counted(monkeypatch)
     assert len(tune.tune(BASE, shards, tmp_path, TWO).trials) == 3  # nothing is left to do
     assert taken == []
 
 
-def test_a_study_of_another_base_is_another_and_goes_on_with_other_draws(
+def test_the_best_settings_are_the_base_with_what_was_tuned(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune, "_accuracy", lambda trial, *_: float(len(tune.suggested(trial))))
+    apr = RunConfig.read(ROOT / "training" / "configs" / "apr.yaml")
+    base = dataclasses.replace(
+        apr, n_steps=900, validate_every=70, patience=3, seed=5, emphasis={},
+        network=dataclasses.replace(apr.network, channels=(4, 4, 6, 6, 8)),
+    )  # fmt: skip
+    tuned = tune.tune(base, shards, tmp_path, dataclasses.replace(TWO, n_trials=1)).best_trial.params
+    inner = {part: getattr(base, part) for part in ("network", "augmentation")}
+    for name in [name for name in tuned if "." in name]:
+        part, last = name.split(".")
+        inner[part] = dataclasses.replace(inner[part], **{last: tuned.pop(name)})
+    assert RunConfig.read(tmp_path / tune.BEST_FILE) == dataclasses.replace(base, **tuned, **inner)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("cut", [PowerCut, KeyboardInterrupt])  # Optuna sees the second, and not the first
+def test_what_was_cut_off_is_tried_again_once_and_then_something_else(
+    cut: type[BaseException], number: int, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+
+    def accuracy(trial: optuna.Trial, *_: object) -> float:
+        rates.append(tune.suggested(trial)["learning_rate"])
+        if len(rates) == number + 1:
+            raise cut
+        return rates[-1]
+
+    monkeypatch.setattr(tune, "_accuracy", accuracy)
+    three = dataclasses.replace(TWO, n_trials=3)
+    with pytest.raises(cut):
+        tune.tune(BASE, shards, tmp_path, three)
+    for _ in range(2):
+        study = tune.tune(BASE, shards, tmp_path, three)
+    assert [trial.number for trial in study.trials if trial.state.name == "FAIL"] == [number]
+    assert len(rates) == 4 and rates[number + 1] == rates[number] and len(set(rates)) == 3
+    tune.tune(BASE, shards, tmp_path, dataclasses.replace(three, n_trials=4))
+    assert len(set(rates)) == 4
+
+
+def test_a_study_of_another_base_or_ladder_is_another_and_goes_on_with_other_draws(
     shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tune, "_accuracy", lambda trial, *_: float(len(tune.suggested(trial))))
     one = dataclasses.replace(TWO, n_trials=1)
-    first = tune.tune(BASE, shards, tmp_path, one)
-    other = tune.tune(dataclasses.replace(BASE, gradient_clip=2.0), shards, tmp_path, one)
-    assert (len(first.trials), len(other.trials)) == (1, 1)
+    studies = [
+        tune.tune(base, ladder, tmp_path, one)
+        for base, ladder in (
+            (BASE, shards),
+            (dataclasses.replace(BASE, gradient_clip=2.0), shards),
+            (BASE, made_shards.write(tmp_path, pieces=("c", "d"))),
+        )
+    ]
+    assert [len(study.trials) for study in studies] == [1, 1, 1]
+    assert len({study.study_name for study in studies}) == 3
     both = tune.tune(BASE, shards, tmp_path, TWO)
     assert both.trials[0].params != both.trials[1].params
 
@@ -123,7 +173,7 @@ def test_a_trial_that_lags_is_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def validated(accuracies: list[float]) -> Any:
         def objective(trial: optuna.Trial) -> float:
             report = tune._Report(trial, result)
-            module = Fit(RunConfig(validate_every=10, network=NetworkConfig(base="tiny")))
+            module = Fit(RunConfig(validate_every=10, network=NetworkConfig(base="tiny")), ladder="")
             for number, accuracy in enumerate(accuracies, start=1):
                 trainer = lightning.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
                 monkeypatch.setattr(lightning.Trainer, "global_step", 10 * number)
@@ -140,6 +190,10 @@ def test_a_trial_that_lags_is_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED"]
     assert list(study.trials[1].intermediate_values) == [1, 2]
     assert json.loads(result.read_text()) == pytest.approx(0.2)
+
+
+def test_a_trial_of_the_same_settings_on_another_ladder_begins_anew() -> None:
+    assert tune._folder(BASE, "one") == tune._folder(BASE, "one") != tune._folder(BASE, "other")
 
 
 def test_what_is_sought_are_settings_of_a_run_within_their_bounds() -> None:

@@ -125,6 +125,29 @@ def test_a_killed_fit_goes_on_from_its_last_validation(
     assert steps == []  # nothing is left to do
 
 
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_killed_fit_ends_as_one_that_was_not(
+    accumulate: int, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = dataclasses.replace(RUN, n_steps=6, accumulate=accumulate)
+    fit(run, shards, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        counted(patch, at_most=5 * accumulate)
+        with pytest.raises(Killed):
+            fit(run, shards, tmp_path / "killed")
+    fit(run, shards, tmp_path / "killed")
+    for name in (LAST_CHECKPOINT, BEST_CHECKPOINT):
+        whole, killed = (state(tmp_path / folder / name)["state_dict"] for folder in ("whole", "killed"))
+        assert all(torch.equal(whole[key], killed[key]) for key in whole)
+
+
+def test_checkpoints_from_another_ladder_are_not_gone_on_from(shards: Path, tmp_path: Path) -> None:
+    run, out = dataclasses.replace(RUN, n_steps=1, validate_every=1), tmp_path / "out"
+    fit(run, shards, out)
+    with pytest.raises(ValueError, match=r"is of another run: it has ladder '\w+' and not '\w+'; name another"):
+        fit(run, made_shards.write(tmp_path, pieces=("c", "d")), out)
+
+
 def test_checkpoints_of_another_run_are_not_gone_on_from(shards: Path, tmp_path: Path) -> None:
     run = dataclasses.replace(RUN, n_steps=1, validate_every=1)
     fit(run, shards, tmp_path)
@@ -240,7 +263,8 @@ def test_what_stops_one_of_several_is_told_as_of_one(
 
 
 @pytest.mark.parametrize(
-    ("setting", "message"), [("n_steps: lots", "n_steps is 'lots'"), ("", "holds no train shards")]
+    ("setting", "message"),
+    [("n_steps: lots", "n_steps is 'lots'"), ("", "holds no ladder.json; build the ladder first")],
 )
 def test_a_run_that_cannot_start_says_why_in_one_line(
     setting: str, message: str, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -130,6 +130,21 @@ def test_a_file_that_is_no_midi_is_refused_by_name(tmp_path: Path, content: byte
         read_midi(path)
 
 
+def test_tracks_that_are_not_played_together_are_refused_by_name(tmp_path: Path) -> None:
+    path = midi_file(tmp_path / "apart.mid", mido.Message("note_on", note=60, velocity=64))
+    header = b"MThd\0\0\0\6\0"
+    path.write_bytes(path.read_bytes().replace(header + b"\1", header + b"\2"))
+    with pytest.raises(ValueError, match=r"apart\.mid is not a MIDI file that can be read: can't merge tracks"):
+        read_midi(path)
+
+
+def test_a_key_signature_that_there_is_not_is_refused_by_name(tmp_path: Path) -> None:
+    path = midi_file(tmp_path / "key.mid", mido.MetaMessage("key_signature", key="C"))
+    path.write_bytes(path.read_bytes().replace(b"\xff\x59\x02\0", b"\xff\x59\x02\x7f"))
+    with pytest.raises(ValueError, match=r"key\.mid is not a MIDI file that can be read: Could not decode key"):
+        read_midi(path)
+
+
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"absent\.mid is not a MIDI file that can be read"):
         read_midi(tmp_path / "absent.mid")

@@ -159,9 +159,11 @@ def test_more_versions_than_there_are_come_twice() -> None:
     assert batch.snippets.shape[0] == 15
 
 
-def test_more_excerpts_than_there_are_is_refused() -> None:
-    with pytest.raises(ValueError, match="larger sample than population"):
-        batches(n_excerpts=4).draw(np.random.default_rng(0))
+@pytest.mark.parametrize(("snippet", "n_found"), [(SNIPPET, 3), (max(LENGTHS) + 1, 0)])
+def test_more_excerpts_than_can_be_compared_are_refused(snippet: int, n_found: int) -> None:
+    told = rf"n_excerpts is 4; the shards hold {n_found} with two versions as long as a snippet \({snippet} frames\)"
+    with pytest.raises(ValueError, match=told):
+        LadderBatches(SHARDS, snippet_frames=snippet, features=FEATURES, n_excerpts=4, n_versions=2, seed=0)
 
 
 def several(kind: str, seed: int) -> Batch:

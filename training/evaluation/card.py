@@ -32,7 +32,10 @@ tells flaws teaches the rest nothing. The accuracy of some of those settings ove
 and that of means of networks, before it was settled that APR is the mean of two. So the figures below are somewhat
 hopeful; pieces that nobody looked at will tell. APR's two networks are the first two seeds, as was settled before
 they were trained; four more seeds make two more such models, and all three are told as *2 checkpoints as one*. Which
-of PDR's three seeds is shipped was decided by the pairs of the ladder's unseen pieces, not by people's ratings. The
+of PDR's three seeds is shipped was decided by the pairs of the ladder's unseen pieces, which also choose the step at
+which a network is kept; whether a later model takes the place of a shipped one is decided by these pairs and by the
+two pieces that were looked at. One of the 34 unseen pieces was heard by the shipped networks after all: Schumann's
+Toccata, which ASAP lists a second time with its repeats. The
 layers that tell flaws were taught anew afterwards, from flaws planted a few families at a time and labelled by what
 can be heard (`pkai-train teach-flaws`), which changes no score: PDR 0.3.2 scores as 0.3.0 and 0.3.1 do, and APR 0.4.1
 as 0.4.0, to the last bit, so what was measured of the one holds for the other; PDR 0.3.3 and APR 0.4.2 are those in
@@ -118,7 +121,8 @@ def _of_manifest(manifest: dict[str, Any]) -> str:
 {table}
 
 - Expected calibration error of `p_better`, each piece left out of its fit: {metrics["expected_calibration_error"]:.3f}
-- People's ratings lie within the interval for {metrics["interval_coverage"]:.0%} of the performances (80 % is meant),
+- The mean of people's ratings lies within the interval for {metrics["interval_coverage"]:.0%} of the performances (80 %
+  is meant),
   each piece left out of its own fit; residual {manifest["calibration"]["sigma_rating"]:.0f} points
 {_diagnosis(metrics.get("diagnosis"))}"""
 

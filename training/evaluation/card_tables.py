@@ -210,8 +210,9 @@ def default_model(results: Iterable[Mapping[str, Any]], names: Iterable[str]) ->
     told = "; ".join(f"{name} {_spread(figures)}" for name, figures in found.items())
     return (
         "\n## Which is the default\n\n"
-        "The one with the higher accuracy out of fold: pairs ≥ 0.5, folds by recording, mean over random splits, as "
-        f"the skill ladder left it ({told}). That is **{best}**.\n"
+        "The one with the higher accuracy: pairs ≥ 0.5, folds by recording, mean over random splits, as the skill "
+        f"ladder left it ({told}). That is **{best}**. How much of the difference may be chance, the intervals below "
+        "tell, which are of the same pairs.\n"
     )
 
 

@@ -40,12 +40,13 @@ class Fit(lightning.LightningModule):
     Parameters
     ----------
     run : how to train
+    ladder : digest of the one that it trains on
     """
 
-    def __init__(self, run: RunConfig) -> None:
+    def __init__(self, run: RunConfig, ladder: str) -> None:
         super().__init__()
         self.save_hyperparameters(dataclasses.asdict(run))
-        self.how = run
+        self.how, self.ladder = run, ladder
         self.network = pairwise.build(run.network, len(FAMILIES), run.features.kind)
         self.network.lay_out_for_training()
         average = get_ema_multi_avg_fn(run.average_decay)  # type: ignore[no-untyped-call]
@@ -91,24 +92,53 @@ class Fit(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Note whether there is anything left to train."""
-        checkpoint["finished"] = self.finished
+        """Note on which ladder it trains, and whether there is anything left to train."""
+        checkpoint |= {"ladder": self.ladder, "finished": self.finished}
 
 
 class Drawn(IterableDataset[Batch]):
-    """Batches without end, other ones in every process; or the same few each time."""
+    """Batches without end, other ones in every process; or the same few each time.
 
-    def __init__(self, batches: LadderBatches, *, only: int | None = None) -> None:
-        self.batches, self.only = batches, only
+    Parameters
+    ----------
+    batches : to draw from
+    begin, end : the draws that are given, without end if None; those before are drawn too, and passed over
+    """
+
+    def __init__(self, batches: LadderBatches, *, begin: int = 0, end: int | None = None) -> None:
+        self.batches, self.begin, self.end = batches, begin, end
 
     def __iter__(self) -> Iterator[Batch]:
-        several = torch.distributed.is_available() and torch.distributed.is_initialized() and self.only is None
+        several = torch.distributed.is_available() and torch.distributed.is_initialized() and self.end is None
         rng = np.random.default_rng([self.batches.seed, torch.distributed.get_rank() if several else 0])
-        return islice((self.batches.draw(rng) for _ in iter(int, 1)), self.only)
+        return islice((self.batches.draw(rng) for _ in iter(int, 1)), self.begin, self.end)
+
+
+class RandomState(Callback):
+    """Keeps torch's random state in the checkpoints: who goes on from one, draws as who never stopped."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Any] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """As it is now."""
+        return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Wait with it: what Lightning does before the first step draws too."""
+        self._found = state_dict
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Go on from it."""
+        if self._found:
+            torch.set_rng_state(self._found["cpu"])
+            torch.cuda.set_rng_state_all(self._found["cuda"])
 
 
 def fit(run: RunConfig, ladder_folder: Path, out: Path, *, callbacks: Sequence[Callback] = (), line: int = 0) -> Path:
     """Train a network, resuming where an earlier call was stopped.
+
+    One that was stopped ends as one that was not; on a CPU to the last bit.
 
     Parameters
     ----------
@@ -125,19 +155,24 @@ def fit(run: RunConfig, ladder_folder: Path, out: Path, *, callbacks: Sequence[C
     Raises
     ------
     ValueError
-        If `out` holds checkpoints of another run, or the shards other mel bands than the run hears.
+        If `out` holds checkpoints of another run or from another ladder, or the shards other mel bands than the run
+        hears, or too few excerpts for its batches.
+    FileNotFoundError
+        If the folder holds no ladder.
     """
     last, best = out / LAST_CHECKPOINT, out / BEST_CHECKPOINT
-    done, finished = _progress(run, last)
+    ladder = shards.digest(ladder_folder)
+    done, finished = _progress(run, ladder, last)
     if finished:
         logger.info("%s: all steps are done", last)
         return best
-    lightning.seed_everything(run.seed + 7919 * done, verbose=False)
-    module = Fit(run)
+    lightning.seed_everything(run.seed, verbose=False)
+    module = Fit(run, ladder)
     keeper = _keeper(run, out)
     trainer = _trainer(run, out, [keeper, *callbacks], line)
-    train = Drawn(_batches(run, shards.read(ladder_folder, "train"), seed=run.seed + 7919 * done))
-    held_out = Drawn(_batches(run, shards.read(ladder_folder, "validation"), seed=0), only=run.validation_batches)
+    batches = _batches(run, shards.read(ladder_folder, "train"), seed=run.seed)
+    train = Drawn(batches, begin=done * run.accumulate)
+    held_out = Drawn(_batches(run, shards.read(ladder_folder, "validation"), seed=0), end=run.validation_batches)
     validation = DataLoader(held_out, batch_size=None)
     trainer.fit(
         module,
@@ -164,12 +199,13 @@ def load_network(checkpoint: Path) -> tuple[Ranker, RunConfig]:
     return network.eval(), run
 
 
-def _progress(run: RunConfig, last: Path) -> tuple[int, bool]:
+def _progress(run: RunConfig, ladder: str, last: Path) -> tuple[int, bool]:
     """Steps done in an earlier call, and whether those were all."""
     if not last.is_file():
         return 0, False
     state = torch.load(last, map_location="cpu", weights_only=True)
-    before, now = (dataclasses.asdict(each) for each in (RunConfig.from_dict(state["hyper_parameters"]), run))
+    before = dataclasses.asdict(RunConfig.from_dict(state["hyper_parameters"])) | {"ladder": state.get("ladder")}
+    now = dataclasses.asdict(run) | {"ladder": ladder}
     changed = [name for name in now if now[name] != before[name]]
     if changed:
         raise ValueError(
@@ -192,7 +228,8 @@ def _keeper(run: RunConfig, out: Path) -> ModelCheckpoint:
 def _trainer(run: RunConfig, out: Path, asked: Sequence[Callback], line: int) -> lightning.Trainer:
     # Lightning's own "save_last" writes only when there is a new best: one would go on from long ago.
     every_validation = ModelCheckpoint(out, filename=Path(LAST_CHECKPOINT).stem, enable_version_counter=False)
-    callbacks: list[Callback] = [*asked, every_validation, Progress(refresh_rate=10, process_position=line)]
+    progress = Progress(refresh_rate=10, process_position=line)
+    callbacks: list[Callback] = [*asked, every_validation, RandomState(), progress]
     if run.patience is not None:
         callbacks.append(EarlyStopping(f"validation/{run.select_by}", mode="max", patience=run.patience))
     return lightning.Trainer(

@@ -1,7 +1,8 @@
 """Teach a trained network anew to tell flaws, from versions in which they come mixed and versions in which they do not.
 
 Only the layers that tell flaws learn. Nothing else is touched, nor does anything flow back from them, so scores and
-attention stay what they were to the last bit: what people's ratings were held against still holds.
+attention stay what they were to the last bit: what people's ratings were held against still holds. Normalisation is
+that of the service all along: its statistics, those of the layers that learn as well, stay what fitting left.
 
 Rendered sound is not all that people record, and layers that learn much from it tell less of other sound. So they go
 half the way only: their weights become the mean of what they were and what they learnt.
@@ -29,7 +30,7 @@ from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
 from training.bounds import require
 from training.fitting.augmentation import Augmentation, augmented
-from training.fitting.fit import LAST_CHECKPOINT, Drawn, Progress, native_precision
+from training.fitting.fit import LAST_CHECKPOINT, Drawn, Progress, RandomState, native_precision
 from training.fitting.objective import flaw_losses
 from training.fitting.snippets import Batch, LadderBatches
 from training.ladder import shards
@@ -83,7 +84,7 @@ def teach(
     *,
     line: int = 0,
 ) -> Ranker:
-    """Teach in place, resuming where an earlier call was stopped.
+    """Teach in place, resuming where an earlier call was stopped, as `training.fitting.fit.fit` does.
 
     Parameters
     ----------
@@ -101,16 +102,17 @@ def teach(
     Raises
     ------
     ValueError
-        If the network is a ResNet, or `out` holds a checkpoint of another teaching.
+        If the network is a ResNet, `out` holds a checkpoint of another teaching or from another ladder, or the shards
+        hold too few excerpts for a batch.
     FileNotFoundError
         If shards are missing.
     """
     if not isinstance(network, SmallRanker):
         raise ValueError("a ResNet tells flaws by the layers that score; only those of the small networks learn apart")
     last = out / LAST_CHECKPOINT
-    lesson = _Lesson(network, how, features)
+    lesson = _Lesson(network, how, features, shards.digest(ladder_folder))
     done = _steps_done(last, dict(lesson.hparams))
-    lightning.seed_everything(how.seed + 7919 * done, verbose=False)
+    lightning.seed_everything(how.seed, verbose=False)
     apart = shards.read(ladder_folder, "apart")
     mixed = shards.read(ladder_folder, "train")[: len(apart)]
     batches = LadderBatches(
@@ -119,7 +121,7 @@ def teach(
         features=features,
         n_excerpts=how.n_excerpts,
         n_versions=how.n_versions,
-        seed=how.seed + 7919 * done,
+        seed=how.seed,
     )
     trainer = lightning.Trainer(
         max_steps=how.n_steps,
@@ -137,12 +139,13 @@ def teach(
                 every_n_train_steps=how.checkpoint_every,
                 enable_version_counter=False,
             ),
+            RandomState(),
             Progress(refresh_rate=10, process_position=line),
         ],
         enable_model_summary=False,
     )
     if done < how.n_steps:
-        drawn = DataLoader(Drawn(batches), batch_size=None)
+        drawn = DataLoader(Drawn(batches, begin=done), batch_size=None)
         trainer.fit(lesson, drawn, ckpt_path=str(last) if done else None, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
@@ -156,16 +159,19 @@ def teach(
 class _Lesson(lightning.LightningModule):
     """The layers of one network that tell flaws, on their way.
 
+    All of it is in evaluation mode throughout: Lightning leaves modes as it finds them.
+
     Parameters
     ----------
     network : of which nothing else is changed
     how : to teach
     features : that the network hears
+    ladder : digest of the one it learns from
     """
 
-    def __init__(self, network: SmallRanker, how: FlawTeaching, features: FeatureConfig) -> None:
+    def __init__(self, network: SmallRanker, how: FlawTeaching, features: FeatureConfig, ladder: str) -> None:
         super().__init__()
-        self.save_hyperparameters({"network": _digest(network), **dataclasses.asdict(how)})
+        self.save_hyperparameters({"network": _digest(network), "ladder": ladder, **dataclasses.asdict(how)})
         self.how, self.features = how, features
         network.lay_out_for_training()
         self.network = network.requires_grad_(False).eval()
@@ -173,13 +179,6 @@ class _Lesson(lightning.LightningModule):
         self.before = {name: tensor.clone() for name, tensor in self.layers.state_dict().items()}
         average = get_ema_multi_avg_fn(how.average_decay)  # type: ignore[no-untyped-call]
         self.averaged = AveragedModel(self.layers, multi_avg_fn=average, use_buffers=True).requires_grad_(False)
-
-    def train(self, mode: bool = True) -> "_Lesson":
-        """What does not learn stays as it is in the service, its normalisation as well."""
-        super().train(mode)
-        self.network.eval()
-        self.layers.train(mode)
-        return self
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Loss of one batch."""

@@ -31,8 +31,8 @@ def objective(heard: Heard, batch: Batch, run: RunConfig) -> tuple[Tensor, dict[
     Notes
     -----
     Snippets of a version make one score by segmental consensus, and versions are ranked. The bad branch is ranked by
-    its negative: it is to be highest where playing is worst. The weights of telling flaws do not matter to the rest,
-    for nothing flows back from there.
+    its negative: it is to be highest where playing is worst. Telling flaws matters to the rest only in that the clipped
+    norm of the gradients is that of all together; nothing flows back from there.
     """
     severity = run.local_share * batch.severity + (1 - run.local_share) * batch.version_severity
     weight = pair_weights(batch.excerpt, across=run.across_pieces)

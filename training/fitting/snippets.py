@@ -80,6 +80,11 @@ class LadderBatches(IterableDataset[Batch]):
     seed : of the draws
     emphasis : family -> factor of its share in the severity; 1 where none is given
     sampling : of the snippets of a version
+
+    Raises
+    ------
+    ValueError
+        If the shards have other mel bands than `features`, or fewer excerpts to compare than a batch is to have.
     """
 
     def __init__(
@@ -113,6 +118,11 @@ class LadderBatches(IterableDataset[Batch]):
         self._emphasis = np.array([(emphasis or {}).get(family, 1.0) for family in FAMILIES], np.float32)
         self._severities = [float((each.damage.mean(axis=0) * self._emphasis).sum()) for each in self._versions]
         self._by_excerpt = _by_excerpt(shards, snippet_frames)
+        if (n_found := len(self._by_excerpt)) < n_excerpts:
+            raise ValueError(
+                f"n_excerpts is {n_excerpts}; the shards hold {n_found} with two versions as long as a snippet "
+                f"({snippet_frames} frames): build a larger ladder, or ask for fewer excerpts or shorter snippets"
+            )
 
     def __iter__(self) -> Iterator[Batch]:
         """Draw batches for ever."""

@@ -28,6 +28,7 @@ from optuna.trial import Trial, TrialState
 from training.durable import replace_text
 from training.fitting.config import RunConfig
 from training.fitting.fit import Fit, fit
+from training.ladder import shards
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ STUDY_FILE, BEST_FILE = "study.db", "best.yaml"
 _STARTUP_TRIALS = 4
 # From its second validation on: the first, in the middle of the learning rate's rise, says nothing of a trial.
 _PRUNED_FROM = 2
+# Attribute of a trial: the number of the one that was cut off and that it tries again.
+_TRIES_AGAIN = "tries_again"
 
 
 @dataclass(frozen=True)
@@ -91,16 +94,21 @@ def tune(base: RunConfig, ladder_folder: Path, out: Path, how: Tuning) -> optuna
     Parameters
     ----------
     base : what is not sought
-    ladder_folder : with the shards
+    ladder_folder : with the shards; on another ladder it is another study
     out : folder for the study, the trials and, in the end, `best.yaml`
     how : how long
 
     Returns
     -------
     the study; its best value is the accuracy after the last step, on pieces that training never hears
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        As `training.fitting.fit.fit` has them.
     """
     out.mkdir(parents=True, exist_ok=True)
-    sought = [dataclasses.asdict(base), how.n_steps, how.n_validations, how.seed]
+    sought = [dataclasses.asdict(base), how.n_steps, how.n_validations, how.seed, shards.digest(ladder_folder)]
     study = optuna.create_study(
         study_name=f"{base.name}, {how.n_steps} steps, {_digest(sought)}",
         storage=f"sqlite:///{out / STUDY_FILE}",
@@ -111,9 +119,11 @@ def tune(base: RunConfig, ladder_folder: Path, out: Path, how: Tuning) -> optuna
     _take_up_cut_off(study)
     done = sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in study.trials)
     logger.info("%d of %d trials are done", done, how.n_trials)
-    study.sampler = optuna.samplers.TPESampler(seed=how.seed + done, n_startup_trials=_STARTUP_TRIALS)  # not as before
+    seed = how.seed + len(study.trials)  # not as before, be it that all of those were cut off
+    study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_STARTUP_TRIALS)
     study.optimize(lambda trial: _accuracy(trial, base, ladder_folder, out, how), n_trials=max(0, how.n_trials - done))
-    replace_text(out / BEST_FILE, yaml.safe_dump(_differences(_run(study.best_trial.params, base, how), base)))
+    best = _tuned(study.best_trial.params, base)
+    replace_text(out / BEST_FILE, yaml.safe_dump(_differences(best, RunConfig())))
     return study
 
 
@@ -142,7 +152,7 @@ class _Report(Callback):
 
 def _accuracy(trial: Trial, base: RunConfig, ladder_folder: Path, out: Path, how: Tuning) -> float:
     run = _run(suggested(trial), base, how)
-    folder = out / _folder(run)
+    folder = out / _folder(run, shards.digest(ladder_folder))
     result = folder / "accuracy.json"
     fit(run, ladder_folder, folder, callbacks=[_Report(trial, result)])
     return float(json.loads(result.read_text(encoding="utf-8")))
@@ -150,9 +160,14 @@ def _accuracy(trial: Trial, base: RunConfig, ladder_folder: Path, out: Path, how
 
 def _run(params: dict[str, float], base: RunConfig, how: Tuning) -> RunConfig:
     """The base with the values of a trial, and as many steps as a trial has."""
+    every = how.n_steps // how.n_validations
+    tuned = _tuned(params, base)
+    return dataclasses.replace(tuned, n_steps=every * how.n_validations, validate_every=every, patience=None)
+
+
+def _tuned(params: dict[str, float], base: RunConfig) -> RunConfig:
+    """The base with the values of a trial."""
     values = dataclasses.asdict(base)
-    validate_every = how.n_steps // how.n_validations
-    values |= {"n_steps": validate_every * how.n_validations, "validate_every": validate_every, "patience": None}
     for name, value in params.items():
         *parents, last = name.split(".")
         inner = values
@@ -162,9 +177,9 @@ def _run(params: dict[str, float], base: RunConfig, how: Tuning) -> RunConfig:
     return RunConfig.from_dict(values)
 
 
-def _folder(run: RunConfig) -> str:
-    """Name for the checkpoints of a trial: by its settings, so that one that is tried again goes on."""
-    return f"trial-{_digest(dataclasses.asdict(run))}"
+def _folder(run: RunConfig, ladder: str) -> str:
+    """Name for the checkpoints of a trial: by its settings and its ladder, so that one that is tried again goes on."""
+    return f"trial-{_digest([dataclasses.asdict(run), ladder])}"
 
 
 def _digest(plain: Any) -> str:
@@ -172,21 +187,20 @@ def _digest(plain: Any) -> str:
 
 
 def _take_up_cut_off(study: optuna.Study) -> None:
-    """Queue the trials again that an earlier call was stopped in."""
+    """Queue the trials again that an earlier call was stopped in, whether Optuna saw it or not."""
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
-        if set(trial.params) == set(SPACE):
-            study.enqueue_trial(trial.params)
+    tried_again = {trial.user_attrs.get(_TRIES_AGAIN) for trial in study.trials}
+    for trial in study.get_trials(states=(TrialState.FAIL,)):
+        if set(trial.params) == set(SPACE) and trial.number not in tried_again:
+            study.enqueue_trial(trial.params, user_attrs={_TRIES_AGAIN: trial.number})
 
 
-def _differences(run: RunConfig, base: RunConfig) -> dict[str, Any]:
-    """What a configuration file needs to hold: the base's name and length, and what was tuned."""
-    tuned: dict[str, Any] = {"name": base.name, "n_steps": base.n_steps}
-    values = dataclasses.asdict(run)
-    for name in SPACE:
-        *parents, last = name.split(".")
-        inner, source = tuned, values
-        for parent in parents:
-            inner, source = inner.setdefault(parent, {}), source[parent]
-        inner[last] = round(float(source[last]), 6)
-    return tuned
+def _differences(settings: Any, usual: Any) -> dict[str, Any]:
+    """What a file of settings needs to hold, of a dataclass and its default."""
+    pairs = [(name, value, getattr(usual, name)) for name, value in vars(settings).items()]
+    return {
+        name: _differences(value, default) if dataclasses.is_dataclass(value) else value
+        for name, value, default in pairs
+        if value != default
+    }

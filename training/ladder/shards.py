@@ -154,6 +154,20 @@ def _refuse_another(folder: Path, sources: tuple[Source, ...], config: LadderCon
     replace_text(path, now)
 
 
+def digest(folder: Path) -> str:
+    """Of what the shards in a folder follow from, but for how many there are.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no ladder.
+    """
+    about = folder / _ABOUT
+    if not about.is_file():
+        raise FileNotFoundError(f"{folder} holds no {_ABOUT}; build the ladder first")
+    return hashlib.sha256(about.read_bytes()).hexdigest()[:12]
+
+
 def read(folder: Path, part: Part) -> list[Shard]:
     """All shards of a part.
 

@@ -101,7 +101,7 @@ def read_midi(path: Path) -> Performance:
     """
     try:
         messages = list(mido.MidiFile(path, clip=True))
-    except (OSError, EOFError, ValueError, KeyError, IndexError) as err:
+    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, mido.KeySignatureError) as err:
         raise ValueError(f"{path.name} is not a MIDI file that can be read: {err}") from err
     rows: list[tuple[float, float, int, int]] = []
     pedal: list[tuple[float, int]] = []

@@ -34,7 +34,8 @@ class NetworkConfig:
     Attributes
     ----------
     kind : "pdr" or "apr"
-    base : "tiny" for tests, "small" with 430,000 weights, or "resnet18" with 11 million, as in the original P-KAI
+    base : "tiny" for tests, "small" with 530,000 weights in PDR and 610,000 in APR, or "resnet18" with 11 and 21
+        million, as in the original P-KAI
     channels : of the five convolution blocks, or of the four stages of a ResNet; the base's own if None
     hidden : channels of the layers over time, which a ResNet has not; the base's own if None
     dropout : before the score

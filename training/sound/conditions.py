@@ -26,7 +26,7 @@ class Conditions:
     reverb_s : time in which the room's sound falls by 60 dB; 0 is no room
     reverb_share : energy of the room's sound against the direct sound, 0..1
     low_cut_hz, high_cut_hz : of the microphone
-    tilt_db : gain at high_cut_hz against low_cut_hz
+    tilt_db : gain at 8 kHz and above against 31 Hz and below, as much in each octave between
     noise_db : noise below the playing; pink mixed with white and mains hum
     levelling : 0..1, share of the differences in level, in dB, that the recorder's automatic gain takes away
     drive : >= 0, how hard the recorder's limiter squeezes
