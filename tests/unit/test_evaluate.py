@@ -147,6 +147,13 @@ def test_what_is_judged_is_the_sound_itself_to_sixteen_bits(rng: np.random.Gener
     np.testing.assert_allclose(back, sound, rtol=0, atol=1 / 32768 + 1e-6)
 
 
+def test_a_sampled_grand_is_made_when_it_is_first_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(instruments, "make", lambda grand, cache: (cache / f"{grand.name}.sf2").touch())
+    playback.instrument_named.cache_clear()
+    assert instrument_named(tmp_path, "tonejs-grand").soundfont == tmp_path / "tonejs-grand.sf2"
+    assert not (tmp_path / "salamander.sf2").exists()
+
+
 def test_an_instrument_that_is_not_there_is_named_with_those_that_are(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -154,5 +161,5 @@ def test_an_instrument_that_is_not_there_is_named_with_those_that_are(
     monkeypatch.setattr(instruments, "available", lambda cache: (made,))
     playback.instrument_named.cache_clear()
     assert instrument_named(tmp_path, "made") == made
-    with pytest.raises(FileNotFoundError, match="no instrument 'tonejs-grand'; there are: made"):
-        instrument_named(tmp_path, "tonejs-grand")
+    with pytest.raises(FileNotFoundError, match="no instrument 'harpsichord'; there are: made"):
+        instrument_named(tmp_path, "harpsichord")

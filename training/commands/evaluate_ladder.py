@@ -61,7 +61,9 @@ def _figures(args: argparse.Namespace) -> dict[str, "LadderFigures"]:
     from training.planted import diagnose, ladder_figures, one_family, one_place
     from training.planted.one_family import OneFamily
     from training.planted.one_place import OnePlace
+    from training.sound import instruments
 
+    instruments.make_all(args.cache)
     judges = {name: Judge.load(args.model_dir, name) for name in args.model}
     share = shards.LadderConfig().validation_share
     unseen = tuple(

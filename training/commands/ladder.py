@@ -28,8 +28,7 @@ def run(args: argparse.Namespace) -> int:
     """Build what is missing; 0 when all shards are there."""
     try:
         if not args.no_sampled_grands:
-            for grand in instruments.SAMPLED_GRANDS:
-                instruments.make(grand, args.cache)
+            instruments.make_all(args.cache)
         sources = excerpts.read_sources(args.sources)
         shards.build(sources, args.out, args.cache, LadderConfig(n_shards=args.shards), n_workers=args.workers)
     except (ValueError, OSError) as err:

