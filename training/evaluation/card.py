@@ -36,18 +36,19 @@ of PDR's three seeds is shipped was decided by the pairs of the ladder's unseen 
 which a network is kept; whether a later model takes the place of a shipped one is decided by these pairs and by the
 two pieces that were looked at. One of the 34 unseen pieces was heard by the shipped networks after all: Schumann's
 Toccata, which ASAP lists a second time with its repeats. The layers that tell flaws were taught anew afterwards, from
-flaws planted a few families at a time and labelled by what can be heard (`pkai-train teach-flaws`), which changes no score: PDR 0.3.2 scores as 0.3.0 and 0.3.1 do, and APR 0.4.1
-as 0.4.0, to the last bit, so what was measured of the one holds for the other; PDR 0.3.3 and APR 0.4.2 are those in
-another layout of the same weights (`pkai-train lay-out`), whose scores differ by rounding alone; and PDR 0.3.4 and APR
-0.4.3 score as these do to the last bit, with what they tell of flaws scaled anew (`pkai-train scale-flaws`), to the
-ladder as it was rendered and labelled then. PDR 0.3.5 and APR 0.4.4 are these with ratings and odds fitted anew
-(`pkai-train recalibrate`), no performance being compared with itself, and with flaws scaled to the ladder as it is now.
-Figures on the ladder that name them are of that, older ones of what it was then. Scores were taught by the ladder's earlier labels, which counted what cannot be heard as well. That these
-layers go half the way from what they were to what they learnt was settled when the places that `pkai-train
-worsened` finds had been seen, mostly of other passages. Rows of APR 0.3.0 are of one network, a lucky seed. What is no
-playing before the first tone and after the last is left out since APR 0.4.1 was made (`lambda/pkai/playing.py`), and
-figures that name 0.4.0 or 0.3.1 were measured before; pairs that were measured again came out the same but for one by
-phone.
+flaws planted a few families at a time and labelled by what can be heard (`pkai-train teach-flaws`), which changes no
+score: PDR 0.3.2 scores as 0.3.0 and 0.3.1 do, and APR 0.4.1 as 0.4.0, to the last bit, so what was measured of the
+one holds for the other; PDR 0.3.3 and APR 0.4.2 are those in another layout of the same weights (`pkai-train
+lay-out`), whose scores differ by rounding alone; and PDR 0.3.4 and APR 0.4.3 score as these do to the last bit, with
+what they tell of flaws scaled anew (`pkai-train scale-flaws`), to the ladder as it was rendered and labelled then.
+PDR 0.3.5 and APR 0.4.4 are these with ratings and odds fitted anew (`pkai-train recalibrate`), no performance being
+compared with itself, and with flaws scaled to the ladder as it is now. Figures on the ladder that name them are of
+that, older ones of what it was then. Scores were taught by the ladder's earlier labels, which counted what cannot be
+heard as well. That these layers go half the way from what they were to what they learnt was settled when the places
+that `pkai-train worsened` finds had been seen, mostly of other passages. Rows of APR 0.3.0 are of one network, a
+lucky seed. What is no playing before the first tone and after the last is left out since APR 0.4.1 was made
+(`lambda/pkai/playing.py`), and figures that name 0.4.0 or 0.3.1 were measured before; pairs that were measured again
+came out the same but for one by phone.
 
 **Pairs** are within a piece; truth is the sign of the difference of the mean ratings; *≥ 0.5* are those that differ by
 so many of the raters' points. Intervals are 95 %, by bootstrap over recordings. *Clean* is FluidR3's grand;
