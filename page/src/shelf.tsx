@@ -69,7 +69,7 @@ function Removed({ desk }: { desk: Desk }): JSX.Element {
   };
   return (
     <p class="hint removed">
-      {words.removed(nameOf(removed))}{" "}
+      <span>{words.removed(nameOf(removed))}</span>
       <button type="button" class="link" ref={button} onClick={putBack}>{words.putBack}</button>
     </p>
   );
