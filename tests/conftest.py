@@ -33,6 +33,14 @@ def need(present: bool, what: str) -> None:
 
 
 @pytest.fixture
+def one_thread() -> None:
+    """Let torch compute on one thread: the same sums in the same order."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
 def rng() -> np.random.Generator:
     """The same random numbers in every run."""
     return np.random.default_rng(20_170_301)

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Answer, useTakeName } from "./answer";
+import { stepBack } from "./arrive";
 import type { Config } from "./config";
 import { type Desk, type Problem, useDesk } from "./desk";
 import { Pair } from "./pair";
@@ -97,7 +98,7 @@ function Trouble({ desk, session, areKept }: { desk: Desk; session: Session; are
   }, [problem]);
   if (!problem) return <></>;
   const close = () => {
-    box.current?.closest("main")?.focus(); // the button that has the focus goes away
+    stepBack(box.current);
     desk.dismiss();
   };
   const [title, advice] = words.errors[problem.refusal.code] ?? words.errors.unknown!;

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import { useTakeName } from "./answer";
+import { stepBack } from "./arrive";
 import { Curve } from "./curve";
 import type { Desk } from "./desk";
 import type { Take } from "./takes";
@@ -64,7 +65,7 @@ function Removed({ desk }: { desk: Desk }): JSX.Element {
   useEffect(() => button.current?.focus(), [removed]);
   if (!removed) return <></>;
   const putBack = () => {
-    button.current?.closest("main")?.focus(); // the button that has the focus goes away
+    stepBack(button.current);
     void desk.putBack(removed);
   };
   return (

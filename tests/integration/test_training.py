@@ -19,6 +19,7 @@ from conftest import ROOT, need
 from made_performance import etude
 from pkai import artifact
 from pkai.scorer import Judge
+from power_cut import PowerCut
 from training.evaluation import consensus, evaluate
 from training.fitting import fit as fitting
 from training.fitting import flaw_teaching
@@ -37,7 +38,10 @@ from training.people import rated
 from training.sound import instruments
 
 # Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 LADDER = LadderConfig(
     n_shards=1,
@@ -76,11 +80,6 @@ def ladder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need(bool(instruments.available(folder)), "a piano sound font")
     shards.build(sources(folder), folder / "shards", folder, LADDER, n_workers=1)
     return folder / "shards"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def global_step(checkpoint: Path) -> int:
@@ -134,20 +133,18 @@ def test_a_ladder_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
 def test_a_killed_fit_goes_on_from_its_checkpoint_and_ends_where_it_should(
     ladder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Killed(Exception):
-        """What a power cut looks like from inside."""
 
     steps: list[int] = []
     original = fitting.Fit.training_step
 
     def counted(module: fitting.Fit, batch: Batch, index: int) -> torch.Tensor:
         if len(steps) == 5:
-            raise Killed
+            raise PowerCut
         steps.append(module.global_step)
         return original(module, batch, index)
 
     monkeypatch.setattr(fitting.Fit, "training_step", counted)
-    with pytest.raises(Killed):
+    with pytest.raises(PowerCut):
         fitting.fit(RUN, ladder_folder, tmp_path)
     assert steps == [0, 1, 2, 3, 4]
     assert global_step(tmp_path / fitting.LAST_CHECKPOINT) == 4
@@ -228,8 +225,6 @@ def test_what_is_kept_lies_between_what_was_and_what_was_learnt(ladder_folder: P
 def test_a_teaching_that_was_stopped_goes_on_and_one_of_another_network_is_refused(
     ladder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(Exception):
-        """What a power cut looks like from inside."""
 
     steps: list[int] = []
     original = fitting.Drawn.__iter__
@@ -237,12 +232,12 @@ def test_a_teaching_that_was_stopped_goes_on_and_one_of_another_network_is_refus
     def counted(drawn: fitting.Drawn) -> Iterator[Batch]:
         for batch in original(drawn):
             if len(steps) == 5:
-                raise Killed
+                raise PowerCut
             steps.append(len(steps))
             yield batch
 
     monkeypatch.setattr(fitting.Drawn, "__iter__", counted)
-    with pytest.raises(Killed):
+    with pytest.raises(PowerCut):
         flaw_teaching.teach(small_network(0), ladder_folder, tmp_path, TEACHING, RUN.features, RUN.segments)
     reached = global_step(tmp_path / fitting.LAST_CHECKPOINT)
     assert 0 < reached < TEACHING.n_steps

@@ -13,6 +13,7 @@ import torch
 import made_shards
 from conftest import ROOT
 from pkai.segments import SegmentConfig
+from power_cut import PowerCut
 from training.__main__ import main
 from training.fitting import tune
 from training.fitting.config import RunConfig
@@ -22,9 +23,12 @@ from training.fitting.tune import SPACE, Tuning
 from training.networks.ranker import NetworkConfig
 
 # Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings(
+        "ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
+    ),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 BASE = RunConfig(
     n_excerpts=2,
@@ -35,15 +39,6 @@ BASE = RunConfig(
     network=NetworkConfig(base="tiny"),
 )
 TWO = Tuning(n_trials=2, n_steps=4, n_validations=2)
-
-
-class PowerCut(BaseException):
-    """What a power cut looks like from inside."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import torch
 import made_shards
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
+from power_cut import PowerCut
 from training.__main__ import main
 from training.fitting import fit as fitting
 from training.fitting.config import RunConfig
@@ -20,7 +21,10 @@ from training.ladder.flaws import FAMILIES
 from training.networks.ranker import NetworkConfig
 
 # Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 RUN = RunConfig(
     n_steps=4,
@@ -42,15 +46,6 @@ ORIGINAL = dataclasses.replace(
 )
 
 
-class Killed(Exception):
-    """What a power cut looks like from inside."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_shards.write(tmp_path_factory.mktemp("shards"))
@@ -68,7 +63,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, *, at_most: int | None = None) -> l
 
     def step(module: fitting.Fit, batch: Batch, index: int) -> torch.Tensor:
         if len(steps) == at_most:
-            raise Killed
+            raise PowerCut
         steps.append(module.global_step)
         return original(module, batch, index)
 
@@ -111,7 +106,7 @@ def test_a_killed_fit_goes_on_from_its_last_validation(
     judged(monkeypatch, 0.8, 0.7, 0.6)  # the first is the best, and not where to go on from
     with monkeypatch.context() as patch:
         steps = counted(patch, at_most=5)
-        with pytest.raises(Killed):
+        with pytest.raises(PowerCut):
             fit(run, shards, tmp_path)
         assert steps == [0, 1, 2, 3, 4]
     assert state(tmp_path / LAST_CHECKPOINT)["global_step"] == 4
@@ -133,7 +128,7 @@ def test_a_killed_fit_ends_as_one_that_was_not(
     fit(run, shards, tmp_path / "whole")
     with monkeypatch.context() as patch:
         counted(patch, at_most=5 * accumulate)
-        with pytest.raises(Killed):
+        with pytest.raises(PowerCut):
             fit(run, shards, tmp_path / "killed")
     fit(run, shards, tmp_path / "killed")
     for name in (LAST_CHECKPOINT, BEST_CHECKPOINT):
@@ -186,11 +181,11 @@ def test_who_is_killed_before_the_last_step_was_judged_judges_it_in_the_next_cal
     run = dataclasses.replace(RUN, n_steps=2, validate_every=10)
 
     def killed(*_: object) -> None:
-        raise Killed
+        raise PowerCut
 
     with monkeypatch.context() as patch:
         patch.setattr(fitting, "_keep_last_if_best", killed)
-        with pytest.raises(Killed):
+        with pytest.raises(PowerCut):
             fit(run, shards, tmp_path)
     assert fit(run, shards, tmp_path).is_file()
 

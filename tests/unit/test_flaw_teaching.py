@@ -9,6 +9,7 @@ from torch import Tensor
 import made_shards
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
+from power_cut import PowerCut
 from training.fitting import flaw_teaching
 from training.fitting.flaw_teaching import FlawTeaching
 from training.fitting.snippets import Batch
@@ -17,19 +18,13 @@ from training.networks import pairwise
 from training.networks.ranker import NetworkConfig, Ranker
 
 # Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 HOW = FlawTeaching(n_steps=6, n_excerpts=2, n_versions=2, checkpoint_every=2)
 PARTS = ("train", "apart")
-
-
-class Killed(Exception):
-    """What a power cut looks like from inside."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +49,7 @@ def modes(monkeypatch: pytest.MonkeyPatch, *, at_most: int | None = None) -> lis
 
     def step(lesson: flaw_teaching._Lesson, batch: Batch, index: int) -> Tensor:
         if len(found) == at_most:
-            raise Killed
+            raise PowerCut
         found.append({module.training for module in lesson.network.modules()})
         return original(lesson, batch, index)
 
@@ -77,7 +72,7 @@ def test_a_killed_teaching_ends_as_one_that_was_not(
 ) -> None:
     with monkeypatch.context() as patch:
         modes(patch, at_most=5)
-        with pytest.raises(Killed):
+        with pytest.raises(PowerCut):
             taught(shards, tmp_path / "killed")
     steps = modes(monkeypatch)
     killed = taught(shards, tmp_path / "killed").state_dict()

@@ -133,12 +133,11 @@ def divide(pairs: Sequence[Pair], held_out: Sequence[Pair] | None, *, seed: int)
     if not labelled:
         raise ValueError(f"none of the {len(pairs)} pairs has a label; label some with `pkai-train pairs annotate`")
     if held_out is None:
-        rest, out = _part(labelled, _HELD_OUT_FOLDS, seed)
+        rest, held_out = _part(labelled, _HELD_OUT_FOLDS, seed)
     else:
         apart = set(recordings_of(held_out))
         rest = [pair for pair in labelled if not {pair.first, pair.second} & apart]
-        out = list(held_out)
-    out = [pair for pair in out if pair.answered]
+    out = [pair for pair in held_out if pair.answered]
     train, validation = _part(rest, _VALIDATION_FOLDS, seed)
     division = Division(train=train, validation=validation, held_out=out)
     n_recordings = len(recordings_of(labelled))
