@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from pkai import media_types
 from pkai.assessment import Assessment, Comparison, Finding, Passage
 from pkai.report import Named, flaws_heard, ladder, percent, standing
 from pkai.terminal import minutes, printable
@@ -52,21 +53,6 @@ audio?.addEventListener("timeupdate", () => {
 """
 
 
-# Not by `mimetypes`, which knows what the machine's own tables know.
-_MEDIA_TYPES = {
-    ".aac": "audio/aac",
-    ".flac": "audio/flac",
-    ".m4a": "audio/mp4",
-    ".mp3": "audio/mpeg",
-    ".mp4": "audio/mp4",
-    ".oga": "audio/ogg",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".wav": "audio/wav",
-    ".webm": "audio/webm",
-}
-
-
 @dataclass(frozen=True, kw_only=True)
 class EmbeddedAudio:
     """A recording that goes with its report, as it was sent."""
@@ -77,7 +63,7 @@ class EmbeddedAudio:
     @classmethod
     def of(cls, path: Path) -> "EmbeddedAudio":
         """A file, with the type that browsers know its format by."""
-        return cls(content=path.read_bytes(), media_type=_MEDIA_TYPES.get(path.suffix.lower(), "audio/mpeg"))
+        return cls(content=path.read_bytes(), media_type=media_types.BY_SUFFIX.get(path.suffix.lower(), "audio/mpeg"))
 
 
 def page(named: Named, picture: bytes, audio: EmbeddedAudio | None) -> str:

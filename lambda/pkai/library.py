@@ -5,18 +5,16 @@ time, the second reads what the first wrote and tries again.
 """
 
 import logging
-import os
 import random
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
 from pkai import references
+from pkai.durable import alone, replace_bytes
 from pkai.errors import ModelContractError, StorageError
 from pkai.references import Reference
 from pkai.settings import Settings
@@ -78,10 +76,10 @@ class FileLibrary:
 
     def add(self, reference: Reference, *, replace: bool = False) -> tuple[Reference, ...]:
         """Replace the file at once and as a whole, one writer after the other; see `Library.add`."""
-        with _alone(self._path):
+        with alone(self._path):
             known = self.references() if self._path.is_file() else ()
             changed = references.joined(known, reference, replace=replace)
-            _replace(self._path, references.document(changed))
+            replace_bytes(self._path, references.document(changed))
         return changed
 
 
@@ -190,31 +188,3 @@ def at(place: str, *, beginning: Library | None = None) -> Library:
         return FileLibrary(Path(place))
     bucket, _, key = place.removeprefix("s3://").partition("/")
     return ObjectLibrary(S3(), bucket, key, beginning=beginning)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Let others that want to write into the folder wait."""
-    import fcntl  # only writing needs it, and only Unix has it
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put the whole content in place at once: who reads meanwhile has the old one."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as part:
-        try:
-            part.write(content)
-            part.flush()
-            os.fsync(part.fileno())
-            Path(part.name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-            Path(part.name).replace(path)
-        except BaseException:
-            Path(part.name).unlink(missing_ok=True)
-            raise

@@ -24,7 +24,9 @@ NEVER_IN_LAMBDA = {"torch", "torchaudio", "lightning", "librosa", "scipy", "onnx
 LAYERS = (
     {
         "errors",
+        "durable",
         "header",
+        "media_types",
         "rows",
         "audio",
         "spectra",

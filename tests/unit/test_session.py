@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import combinations
 from pathlib import Path
 
@@ -76,6 +77,18 @@ def test_two_sessions_on_one_table_keep_each_others_answers_and_new_pairs(table:
     assert bob.undo() == Pair("b", "c", -1, "bob")
     kept = {pair.key: pair for pair in read_pairs(table) if pair.label is not None}
     assert kept == {("a", "c"): Pair("a", "c", 1, "ann"), ("a", "z"): Pair("a", "z", 1, "ann")}
+
+
+def test_answers_of_two_in_the_same_instant_are_both_kept(table: Path) -> None:
+    pairs = read_pairs(table)
+    with ThreadPoolExecutor() as pool:
+        ann, bob = Session(table, annotator="ann"), Session(table, annotator="bob")
+        for at_once in zip(pairs[::2], pairs[1::2], strict=False):
+            both = [pool.submit(session.answer, pair, 1) for session, pair in zip((ann, bob), at_once, strict=True)]
+            wait(both)
+            assert [done.exception() for done in both] == [None, None]
+    kept = [pair.source for pair in read_pairs(table)]
+    assert (kept.count("ann"), kept.count("bob")) == (7, 7)
 
 
 def test_a_tables_own_columns_are_kept(table: Path) -> None:

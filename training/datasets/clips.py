@@ -14,8 +14,8 @@ import yt_dlp
 from yt_dlp.utils import GeoRestrictedError, YoutubeDLError
 
 from pkai.audio import Waveform, stream
+from pkai.durable import sync
 from training.datasets.videos import Clip
-from training.durable import sync
 
 _log = logging.getLogger(__name__)
 

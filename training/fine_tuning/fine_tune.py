@@ -24,8 +24,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pkai import segments
+from pkai.durable import replace_bytes
 from pkai.features import FeatureConfig
-from training.durable import replace_bytes
 from training.fitting.augmentation import Augmentation, augmented
 from training.fitting.losses import preference_loss, similarity_loss
 from training.labels.folds import split

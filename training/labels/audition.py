@@ -5,17 +5,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-AUDIO_TYPES = {
-    ".flac": "audio/flac",
-    ".m4a": "audio/mp4",
-    ".mp3": "audio/mpeg",
-    ".oga": "audio/ogg",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".wav": "audio/wav",
-    ".webm": "audio/webm",
-}
-"""Suffixes of recordings and their media types."""
+from pkai import media_types
 
 _PLAYERS: tuple[tuple[str, ...], ...] = (
     ("ffplay", "-nodisp", "-autoexit", "-loglevel", "error"),
@@ -38,7 +28,7 @@ def find_recordings(folder: Path, names: Iterable[str]) -> dict[str, Path]:
     wanted = set(names)
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in AUDIO_TYPES and path.stem in wanted:
+        if path.suffix.lower() in media_types.BY_SUFFIX and path.stem in wanted:
             if path.stem in found:
                 raise ValueError(f"{found[path.stem]} and {path} are both called {path.stem}; one name, one recording")
             found[path.stem] = path

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pkai.durable import alone
 from training.labels.annotation import Answers, Rule, close, explain
 from training.labels.contradictions import Contradiction, contradiction_of, find_contradictions
 from training.labels.pairs import INFERRED, Key, Pair, answers_of, read_pairs, recordings_of, write_pairs
@@ -125,6 +126,10 @@ class Session:
         OSError
             If the table cannot be written; then nothing was answered.
         """
+        with alone(self.path):
+            return self._answer(pair, label)
+
+    def _answer(self, pair: Pair, label: int) -> Taken:
         if _state(self.path) != self._seen:
             self._read()
         if pair.key not in self.pairs:
@@ -165,6 +170,10 @@ class Session:
         """
         if not self._given:
             return None
+        with alone(self.path):
+            return self._undo()
+
+    def _undo(self) -> Pair:
         self._read()
         before, last = self._given[-1]
         if self.pairs.get(last.key) != last:

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from pkai import artifact
 from pkai.calibration import Calibration
 from pkai.diagnosis import FamilyScale
+from pkai.durable import replace_bytes
 from pkai.features import FeatureConfig
 from pkai.segments import SegmentConfig
-from training.durable import replace_bytes
 from training.model import half_precision
 from training.model.layout import for_runtime
 from training.networks.ranker import Ranker

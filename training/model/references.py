@@ -17,11 +17,11 @@ import numpy as np
 from pkai import chroma, references
 from pkai.audio import Waveform
 from pkai.calibration import LEVELS
+from pkai.durable import replace_bytes
 from pkai.errors import RecordingTooShort
 from pkai.hearing import Hearing
 from pkai.references import Reference
 from pkai.scorer import Judge
-from training.durable import replace_bytes
 from training.model.repertoire import NoPhraseFits, play
 from training.music.score import SCORES, Score, read_score
 from training.people.playback import wav_bytes

@@ -22,8 +22,8 @@ from tqdm import tqdm
 from pkai import audio, playing
 from pkai import features as front_end
 from pkai.audio import AudioSource, Waveform
+from pkai.durable import replace_bytes
 from pkai.features import FeatureConfig, Frames
-from training.durable import replace_bytes
 from training.music import performance
 from training.music.performance import read_midi
 from training.people.rated import RatedPerformance

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from training.durable import replace_bytes
+from pkai.durable import replace_bytes
 
 _GUARD_SAMPLES = 46  # zeros that the specification wants after each sample (section 6.1)
 
