@@ -11,6 +11,10 @@
 # REGISTRY=HOST[:PORT] pushes to another registry than the account's own; BASE=IMAGE builds on another base image;
 # AWS_ENDPOINT_URL talks to another AWS than Amazon's.
 set -euo pipefail
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+    echo "this is bash $BASH_VERSION, as macOS has it; bash 4.4 or newer is needed (brew install bash)" >&2
+    exit 2
+fi
 cd "$(dirname "$0")"
 
 stack=pkai
@@ -20,7 +24,7 @@ parameters=()
 smoke_event=events/direct_base64.json
 by_role=(${ROLE_ARN:+--role-arn "$ROLE_ARN"})
 
-usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; }
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "$0"; }
 while (($#)); do
     case $1 in
         --dry-run) dry_run=1 ;;

@@ -67,8 +67,8 @@ def listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(part, str) for part in value)
+def _are_plain(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(part, str | int) for part in value)
 
 
 def _resolve(node: object, values: Mapping[str, object], decided: Mapping[str, bool]) -> Any:
@@ -87,7 +87,7 @@ def _resolve(node: object, values: Mapping[str, object], decided: Mapping[str, b
             return _resolve(left, values, decided) == _resolve(right, values, decided)
         case {"Fn::Not": [condition]}:
             return not _resolve(condition, values, decided)
-        case {"Fn::Join": [str(between), parts]} if _are_texts(chosen := _resolve(parts, values, decided)):
-            return between.join(chosen)
+        case {"Fn::Join": [str(between), parts]} if _are_plain(chosen := _resolve(parts, values, decided)):
+            return between.join(map(str, chosen))
     plain = {key: _resolve(value, values, decided) for key, value in node.items()}
     return {key: value for key, value in plain.items() if value is not _ABSENT}

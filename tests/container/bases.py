@@ -1,7 +1,7 @@
 """Base images made on the spot, for machines that reach Debian's mirror but no registry of images.
 
 The Lambda base offers what `Dockerfile.lambda` takes from AWS's: Python with pip, `/var/task`, and the runtime
-interface emulator.
+interface emulator; and it lacks what AWS's lacks, `find` and `xargs`.
 
 Differences: Debian bookworm and its Python 3.11, where AWS's has Amazon Linux 2023 and Python 3.12; that the locked
 wheels fit AWS's too, `test_lambda_image.py` asks pip itself.
@@ -28,6 +28,7 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LAMBDA_BASE = """\
 FROM {debian}
+RUN rm /usr/bin/find /usr/bin/xargs
 COPY aws-lambda-rie /usr/local/bin/aws-lambda-rie
 ENV LAMBDA_TASK_ROOT=/var/task
 WORKDIR /var/task

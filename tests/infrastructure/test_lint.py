@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from samcli.yamlhelper import yaml_parse
 
 from conftest import ROOT, need
@@ -14,6 +15,7 @@ from local_aws import ENVIRONMENT
 
 TEMPLATE = ROOT / "template.yaml"
 TEMPLATES = [TEMPLATE, *sorted((ROOT / "infra").glob("*.yaml"))]
+MAX_BYTES = 51_200  # of a template that comes without a bucket
 CHECKOV = Path(os.environ.get("PKAI_CHECKOV", ROOT / ".venv-checkov" / "bin" / "checkov"))
 
 
@@ -23,6 +25,15 @@ def test_sam_finds_the_template_valid(tmp_path: Path) -> None:
 
 def test_cfn_lint_finds_nothing(tmp_path: Path) -> None:
     _passes(_beside_python("cfn-lint"), *map(str, TEMPLATES), home=tmp_path)
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
+def test_cloudformation_takes_the_file_as_it_is(template: Path) -> None:
+    """`sam` would resolve aliases and upload what is large; `aws cloudformation deploy` sends the file itself."""
+    text = template.read_text(encoding="utf-8")
+    aliases = [token.start_mark.line + 1 for token in yaml.scan(text) if isinstance(token, yaml.AliasToken)]
+    assert not aliases, "CloudFormation refuses aliases"
+    assert len(text.encode()) <= MAX_BYTES
 
 
 def test_checkov_finds_nothing(tmp_path: Path) -> None:

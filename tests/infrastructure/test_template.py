@@ -82,6 +82,21 @@ def test_no_alarm_stops_a_move_all_at_once() -> None:
     assert group["AlarmConfiguration"] == {}, "without the property CodeDeploy would keep the alarms of before"
 
 
+def test_a_parameter_that_changes_the_function_makes_a_new_version() -> None:
+    function = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Resources"]["Judge"]["Properties"]
+    versioned = json.dumps([function[name] for name in ("MemorySize", "Environment")])
+    changing = {
+        "Model": "pdr",
+        "MemoryMb": "2048",
+        "References": "s3://some/references.json",
+        "RecordingBuckets": "a,b",
+    }
+    assert set(re.findall(r'{"Ref": "(\w+)"}', versioned)) == changing.keys()
+    made = [_version(), *(_version(**{name: value}) for name, value in changing.items())]
+    # CloudFormation replaces a version whose description is another one.
+    assert len({json.dumps(version, sort_keys=True) for version in made}) == len(made)
+
+
 def test_everything_invokes_the_alias_and_never_the_newest_code(stack: dict[str, dict[str, Any]]) -> None:
     alias = {"Ref": "JudgeAliaslive"}
     permissions = of_type(resolved(TEMPLATE, UploadTrigger="EVENTBRIDGE"), "AWS::Lambda::Permission")
@@ -314,10 +329,26 @@ def test_only_the_named_environment_of_the_named_repository_may_deploy() -> None
 def test_the_builder_makes_bounded_roles_only() -> None:
     resources = resolved(ROOT / "infra" / "deploy-role.yaml")
     for statement in statements(resources, role="Builder"):
-        if {"iam:CreateRole", "iam:PutRolePolicy"} & set(listed(statement["Action"])):
+        if {"iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"} & set(listed(statement["Action"])):
             assert statement["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": {"Ref": "Boundary"}}}
-    bounded = resolved(TEMPLATE, PermissionsBoundary="arn:boundary")
-    assert all(role["PermissionsBoundary"] == "arn:boundary" for role in of_type(bounded, "AWS::IAM::Role").values())
+    bounded = of_type(resolved(TEMPLATE, PermissionsBoundary="arn:boundary"), "AWS::IAM::Role")
+    assert all(role["PermissionsBoundary"] == "arn:boundary" for role in bounded.values())
+
+
+def test_the_builder_changes_no_role_but_those_of_the_service() -> None:
+    resources = resolved(ROOT / "infra" / "deploy-role.yaml")
+    changed = {
+        resource["Fn::Sub"].rpartition("/")[2]
+        for statement in statements(resources, role="Builder")
+        for resource in listed(statement["Resource"])
+        if any(action.startswith("iam:") for action in listed(statement["Action"]))
+    }
+    assert changed == {f"${{ServiceStack}}-{name}-*" for name in of_type(resolved(TEMPLATE), "AWS::IAM::Role")}
+
+
+def test_a_stack_that_was_made_without_the_boundary_can_be_given_it() -> None:
+    builder = statements(resolved(ROOT / "infra" / "deploy-role.yaml"), role="Builder")
+    assert "iam:PutRolePermissionsBoundary" in {action for one in builder for action in listed(one["Action"])}
 
 
 def test_the_builder_may_read_what_cloudformation_reads_of_a_function() -> None:
@@ -371,6 +402,10 @@ def test_the_page_is_told_where_to_ask_and_how_to_sign_in(signs_in: bool) -> Non
         "ContentSecurityPolicy"
     ]["ContentSecurityPolicy"]["Fn::Sub"]
     assert bool(sources["SignIn"]) == signs_in
+
+
+def _version(**parameters: str) -> dict[str, dict[str, Any]]:
+    return of_type(resolved(TEMPLATE, **parameters), "AWS::Lambda::Version")
 
 
 def _denies_plain_http(policy: list[dict[str, Any]], *, n_resources: int) -> None:
