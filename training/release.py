@@ -193,7 +193,7 @@ def scale_flaws(model_root: Path, name: str, ladder_folder: Path, *, version: st
         If shards are missing.
     """
     folder = model_root / name
-    judge = Judge(artifact.load(folder), ())
+    judge = Judge(artifact.load(folder))
     diagnosis, recovered = _diagnosis(judge, ladder_folder)
     manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest |= {

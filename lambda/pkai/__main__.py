@@ -38,10 +38,13 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = build_parser().parse_args(argv)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123  # it is None where the shell closed it
     try:
         from pkai import commands  # after parsing: --help need not wait for numpy and onnxruntime
 
-        return commands.run(arguments)
+        code = commands.run(arguments)
+        sys.stdout.flush()
+        return code
     except RequestError as err:
         sys.stderr.write(f"pkai: {err}\n")
         return 2
@@ -51,9 +54,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # Python flushes standard output once more at exit, and would complain of the closed pipe again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return _PIPE_CLOSED
+    except OSError as err:  # such as a full disk
+        sys.stderr.write(f"pkai: the result could not be written: {err}\n")
+        _drop_output()
+        return 1
+
+
+def _drop_output() -> None:
+    """Python flushes standard output once more at exit, and would complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

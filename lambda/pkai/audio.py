@@ -163,8 +163,10 @@ def _size_of(path: Path) -> int:
     try:
         if path.is_dir():
             raise RecordingNotFound(f"{path} is a folder; give the path of a recording")
-        if not path.is_file():
+        if not path.exists():
             raise RecordingNotFound(f"there is no file {path.name}; give the path of a recording")
+        if not path.is_file():
+            raise RecordingNotFound(f"{path.name} is a pipe or a device; save the recording to a file first")
         return path.stat().st_size
     except OSError as err:  # a name that is too long, or a folder that may not be searched
         raise RecordingNotFound(f"{path.name} cannot be read ({err.strerror}); give the path of a recording") from err

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pkai.audio import Waveform
-from pkai.features import FeatureConfig
+from pkai.features import FeatureConfig, loud
 from pkai.rows import Rows
 from pkai.spectra import Power, PowerSpectra
 
@@ -88,8 +88,7 @@ def loudness(frames: Chroma) -> Chroma:
     if n_steps == 0:
         return np.empty((0, N_CLASSES), np.float32)
     power = frames[: n_steps * FRAMES_PER_STEP].reshape(n_steps, FRAMES_PER_STEP, N_CLASSES).mean(axis=1)
-    loud = max(float(np.percentile(power.sum(axis=1), 95)) / N_CLASSES, float(np.finfo(np.float32).tiny))
-    heard = np.log1p(_COMPRESSION * (power / loud))
+    heard = np.log1p(_COMPRESSION * (power / (loud(power.sum(axis=1)) / N_CLASSES)))
     return cast(Chroma, heard / max(float(heard.max()), 1e-6))
 
 

@@ -180,7 +180,8 @@ def local_server(arguments: argparse.Namespace, root: Path) -> "Iterator[LocalSe
         server = LocalServer(arguments.host, arguments.port, n_workers=arguments.workers)
     except OSError as err:
         raise RequestError(
-            f"{arguments.host}:{arguments.port} cannot be listened on ({err.strerror}); choose another with --port"
+            f"{arguments.host}:{arguments.port} cannot be listened on ({err.strerror}); choose another with --port, or "
+            "--host"
         ) from err
     with server:
         folder = Folder(root, upload_url=UPLOAD_PATH)

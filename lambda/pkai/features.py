@@ -24,6 +24,8 @@ Frames = npt.NDArray[np.float32]
 # five times the work itself, and far more beside other programs.
 _BANDS_PER_PRODUCT = 16
 _LOG_FLOOR = 1e-7
+# Power of the frame from which a frame counts as loud, relative to the loudest.
+_LOUD_BELOW_LOUDEST = 1e-3
 # Three minutes' worth.
 _ROWS_TO_BEGIN_WITH = 9000
 
@@ -139,7 +141,8 @@ def normalise(mel: Frames, config: FeatureConfig, *, overwrite: bool = False) ->
     """Features of the played part of a recording, free of its level.
 
     Power is taken relative to the 95th percentile of the frames' energy, then compressed:
-    ``log10(power / reference + 1e-7) / 2 + 1``. Gain cancels out; a loud bang moves it little.
+    ``log10(power / reference + 1e-7) / 2 + 1``. Gain cancels out; a loud bang moves it little. Where nearly all of it
+    is a pause, that percentile is the pause's; a frame 30 dB below the loudest is no loud one.
 
     Parameters
     ----------
@@ -151,7 +154,7 @@ def normalise(mel: Frames, config: FeatureConfig, *, overwrite: bool = False) ->
     -------
     (T, n_features) float32; log-mel lies in about -2.5..1
     """
-    reference = max(float(np.percentile(mel.sum(axis=1), 95)), float(np.finfo(np.float32).tiny))
+    reference = loud(mel.sum(axis=1))
     log_mel = np.multiply(mel, np.float32(1 / reference), out=mel if overwrite else None)
     log_mel += np.float32(_LOG_FLOOR)
     np.log(log_mel, out=log_mel)  # a third of what log10 takes
@@ -160,6 +163,13 @@ def normalise(mel: Frames, config: FeatureConfig, *, overwrite: bool = False) ->
     if config.kind == "log-mel":
         return cast(Frames, log_mel)
     return cast(Frames, log_mel @ _dct_basis(config.n_mels, config.n_mfcc))
+
+
+def loud(energy: Frames) -> float:
+    """What counts as loud in a recording: the 95th percentile of energies (n,), but no silence; above 0."""
+    return max(
+        float(np.percentile(energy, 95)), _LOUD_BELOW_LOUDEST * float(energy.max()), float(np.finfo(np.float32).tiny)
+    )
 
 
 def frame_energy_db(mel: Frames) -> Frames:

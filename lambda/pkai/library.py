@@ -15,13 +15,12 @@ from typing import Protocol
 
 from pkai import references
 from pkai.durable import alone, replace_bytes
-from pkai.errors import ModelContractError, StorageError
+from pkai.errors import ModelContractError, RequestError, StorageError
 from pkai.references import Reference
 from pkai.settings import Settings
 from pkai.storage import S3
 from pkai.store import Documents
 
-FILE_NAME = "references.json"
 # How long what was read from S3 is taken for granted: one more request to S3 a minute, and not one for each answer.
 TRUSTED_FOR_S = 60.0
 _LONG_AGO = float("-inf")
@@ -50,7 +49,7 @@ class Library(Protocol):
         Raises
         ------
         RequestError
-            If the name is taken, and not to be replaced.
+            If the name is taken, and not to be replaced; if the place cannot be written to.
         """
 
 
@@ -70,16 +69,19 @@ class FileLibrary:
                 self._known = (state, references.parse(self._path.read_bytes(), where=self._path.name))
         except OSError as err:
             raise ModelContractError(
-                f"{self._path.name} is no list of references: {err.strerror}; PKAI_MODEL_DIR/references must hold it"
+                f"there is no list of references at {self._path} ({err.strerror}); PKAI_REFERENCES names another place"
             ) from err
         return self._known[1]
 
     def add(self, reference: Reference, *, replace: bool = False) -> tuple[Reference, ...]:
         """Replace the file at once and as a whole, one writer after the other; see `Library.add`."""
-        with alone(self._path):
-            known = self.references() if self._path.is_file() else ()
-            changed = references.joined(known, reference, replace=replace)
-            replace_bytes(self._path, references.document(changed))
+        try:
+            with alone(self._path):
+                known = self.references() if self._path.is_file() else ()
+                changed = references.joined(known, reference, replace=replace)
+                replace_bytes(self._path, references.document(changed))
+        except OSError as err:
+            raise RequestError(f"{self._path} cannot be written ({err.strerror}); choose another with --to") from err
         return changed
 
 
@@ -172,7 +174,7 @@ class ObjectLibrary:
 @lru_cache(maxsize=8)
 def of(settings: Settings) -> Library:
     """The library of an installation, the same object for the same settings."""
-    own = FileLibrary(settings.model_root / "references" / FILE_NAME)
+    own = FileLibrary(settings.model_root / "references" / references.FILE_NAME)
     return at(settings.references, beginning=own) if settings.references else own
 
 

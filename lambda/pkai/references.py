@@ -15,6 +15,7 @@ from pkai.assessment import ReferenceIdentity
 from pkai.calibration import LEVELS, Calibration
 from pkai.errors import ModelContractError, RequestError
 
+FILE_NAME = "references.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 
 
@@ -104,11 +105,17 @@ def described(*, piece: str, level: str, title: str, name: str | None) -> Refere
     reference = Reference(name=name or f"{piece}-{level}", title=title.strip(), piece=piece, level=level, scores={})
     for what, text in (("piece", reference.piece), ("name", reference.name)):
         if not _NAME.fullmatch(text):
-            raise RequestError(f"the {what} is {text!r}; it must be of a-z, 0-9, - and _, such as fur-elise")
+            raise RequestError(
+                f"the {what} is {text!r}; it must be of a-z, 0-9, - and _, 100 at most, such as fur-elise"
+            )
     if level not in LEVELS:
         raise RequestError(f"the level is {level!r}; it must be one of {', '.join(LEVELS)}")
     if not reference.title:
         raise RequestError("the title is empty; give one for people, such as 'Für Elise, my teacher'")
+    try:
+        reference.title.encode()
+    except UnicodeEncodeError as err:
+        raise RequestError(f"the title is {reference.title!r}; it must be UTF-8, as other texts here") from err
     return reference
 
 

@@ -21,6 +21,9 @@ _RUNGS_EACH_SIDE = 4
 # What a line of the ranking takes beside the name and the bar.
 _RANKING_COLUMNS = 43
 _MIN_RANKING_BAR, _MAX_RANKING_BAR = 5, 20
+# The same of the listing of references.
+_LISTING_COLUMNS = 29
+_MIN_LISTED_TITLE = 12
 _OUTCOME_WORDS = {"better": "better", "equivalent": "about equal", "worse": "not as good"}
 _MOST_ADVICE = 3
 _EXTENT_STYLES = {"none": "dim", "some": "yellow", "much": "red"}
@@ -83,16 +86,16 @@ def ranking_lines(recordings: Sequence[Named], terminal: Terminal) -> list[str]:
 
 def reference_lines(references: Sequence[ReferenceIdentity], terminal: Terminal) -> list[str]:
     """The reference performances that there are, piece by piece, the best first."""
-    name_width = max((columns(reference.name) for reference in references), default=0)
+    room = terminal.width - _LISTING_COLUMNS
+    name_width = min(max((columns(reference.name) for reference in references), default=0), room - _MIN_LISTED_TITLE)
     lines = []
     for piece in sorted({reference.piece for reference in references}):
         lines += _heading(piece, "", terminal)
         of_piece = [reference for reference in references if reference.piece == piece]
         for reference in sorted(of_piece, key=lambda reference: -reference.rating):
-            title_width = terminal.width - name_width - 29
             lines.append(
                 f"  {fit(reference.name, name_width)}  {reference.rating:3.0f}  {fit(reference.level, 18)}  "
-                f"{fit(reference.title, title_width)}"
+                f"{fit(reference.title, room - name_width)}"
             )
         lines.append("")
     return [terminal.spell(line.rstrip()) for line in lines]

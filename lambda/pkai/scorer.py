@@ -60,22 +60,19 @@ STANDS_OUT_BY = 5.0
 class Judge:
     """A model and its references, ready to assess recordings; safe to share between threads."""
 
-    def __init__(
-        self, model: artifact.ModelFiles, known_references: tuple[Reference, ...], *, n_threads: int = 0
-    ) -> None:
+    def __init__(self, model: artifact.ModelFiles, *, n_threads: int = 0) -> None:
         self.manifest = model.manifest
         self._folder, self._n_threads = model.folder, n_threads
-        self.references = known_references
         self._session = _session(model.onnx, n_threads)
         _refuse_other_contract(self._session, model.manifest)
 
     @classmethod
     def load(cls, model_root: Path, name: str, *, n_threads: int = 0) -> "Judge":
-        """Read the model `name` and the references under `model_root`.
+        """Read the model `name` under `model_root`.
 
         Parameters
         ----------
-        model_root : folder that holds `<name>/manifest.json` and `references/references.json`
+        model_root : folder that holds `<name>/manifest.json`, and `references/references.json` if there are any
         name : of the architecture, "pdr" or "apr"
         n_threads : of the network; 0 takes every core
 
@@ -84,13 +81,22 @@ class Judge:
         ModelError
             If a file is missing, damaged, or of another contract.
         """
-        model = artifact.load(model_root / name)
-        kept = model_root / "references" / "references.json"
+        return cls(artifact.load(model_root / name), n_threads=n_threads)
+
+    @cached_property
+    def references(self) -> tuple[Reference, ...]:
+        """Those beside the model, read when they are first asked for.
+
+        Raises
+        ------
+        ModelContractError
+            If there is no list of references, or another thing in its place.
+        """
+        kept = self._folder.parent / "references" / references.FILE_NAME
         try:
-            known = references.parse(kept.read_bytes(), where=kept.name)
+            return references.parse(kept.read_bytes(), where=kept.name)
         except OSError as err:
-            raise ModelContractError(f"{kept.name} is no list of references: {err}") from err
-        return cls(model, known, n_threads=n_threads)
+            raise ModelContractError(f"there is no list of references at {kept} ({err.strerror})") from err
 
     def assess(
         self,
@@ -257,6 +263,8 @@ class Judge:
             scores.append(outputs[0])
             attention.append(hearing.per_frame(outputs[1], snippet_frames))
             flaws.append(hearing.per_frame(outputs[2], snippet_frames))
+        if not np.isfinite(np.concatenate(scores)).all():
+            raise ModelContractError("the model gave a score that is no finite number; put another model in place")
         spread = np.concatenate(attention)
         spread /= np.maximum(spread.mean(axis=1, keepdims=True), 1e-12)
         return np.concatenate(scores).astype(np.float64), spread, np.concatenate(flaws)

@@ -64,10 +64,10 @@ def columns(text: str) -> int:
 
 
 def fit(text: str, width: int) -> str:
-    """Text cut, with an ellipsis, or padded to exactly `width` columns; what is no letter becomes "?"."""
+    """Text cut, with an ellipsis, or padded to exactly `width` columns, 1 at least; what is no letter becomes "?"."""
     text = printable(text)
     if columns(text) > width:
-        while columns(text) > width - 1:
+        while text and columns(text) > width - 1:
             text = text[:-1]
         text += "…"
     return text + " " * (width - columns(text))

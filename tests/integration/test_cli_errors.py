@@ -193,3 +193,30 @@ def test_an_interrupt_ends_it_quietly_and_leaves_no_draft_of_a_picture(
         _, stderr = process.communicate(timeout=120)
         assert (process.returncode, stderr) == (130, b"")
     assert not list(endless.parent.glob("*out.png*"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("asked", [("score", GOOD), ("score", "--json", GOOD), ("references", "list")])
+def test_a_full_disk_is_told_in_one_line(
+    asked: tuple[str, ...], folder: Path, model_root: Path, temporary: Path
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pkai", *asked],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            cwd=folder,
+            encoding="utf-8",
+            env=environment(model_root, temporary),
+            timeout=300,
+        )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("pkai: the result could not be written: ")
+
+
+def test_what_is_no_file_is_told_apart_from_what_is_missing(folder: Path, model_root: Path, temporary: Path) -> None:
+    done = pkai("score", "/dev/null", folder=folder, model_root=model_root, temporary=temporary)
+    assert done.returncode == 1
+    assert "null is a pipe or a device; save the recording to a file first" in done.stderr

@@ -184,6 +184,21 @@ def test_who_is_overtaken_each_time_is_told_to_try_again(endpoint: str, monkeypa
         ObjectLibrary(Overtaken(), BUCKET, KEY).add(reference("a"))
 
 
+@pytest.mark.parametrize("place", ["a_file/references.json", "a_folder.json"])
+def test_a_place_that_cannot_be_written_is_told(place: str, tmp_path: Path) -> None:
+    (tmp_path / "a_file").touch()
+    (tmp_path / "a_folder.json").mkdir()
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(RequestError, match=r"cannot be written \(.+\); choose another with --to"):
+        FileLibrary(tmp_path / place).add(reference("a"))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_list_that_is_not_there_is_told_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ModelContractError, match=f"there is no list of references at {tmp_path / 'none.json'}"):
+        FileLibrary(tmp_path / "none.json").references()
+
+
 def test_a_damaged_file_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "references.json"
     path.write_text("[{")

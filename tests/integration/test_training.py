@@ -297,7 +297,7 @@ MANIFEST = ROOT / "model" / "pdr" / "manifest.json"
 @pytest.fixture(scope="module")
 def shipped() -> Judge:
     need(MANIFEST.is_file(), "the shipped model model/pdr")
-    return Judge(artifact.load(MANIFEST.parent), ())
+    return Judge(artifact.load(MANIFEST.parent))
 
 
 @pytest.mark.parametrize("piano", ["grand", "bright"])

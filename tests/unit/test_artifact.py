@@ -105,7 +105,7 @@ def test_a_manifest_cannot_name_a_file_outside_its_folder(folder: Path) -> None:
 def test_a_graph_of_another_shape_than_the_manifest_promises_is_refused(folder: Path) -> None:
     rewrite(folder, lambda m: m["features"].update(n_mels=64))
     with pytest.raises(ModelContractError, match=r"graph takes .*\[400, 96\].* manifest promises .*\[400, 64\]"):
-        Judge(artifact.load(folder), ())
+        Judge(artifact.load(folder))
 
 
 def test_a_graph_that_is_no_onnx_is_refused(folder: Path) -> None:
@@ -113,4 +113,4 @@ def test_a_graph_that_is_no_onnx_is_refused(folder: Path) -> None:
     (folder / "model.onnx").write_bytes(noise)
     rewrite(folder, lambda m: m.update(sha256=hashlib.sha256(noise).hexdigest()))
     with pytest.raises(ModelContractError, match=r"model\.onnx is no graph that onnxruntime .* can load"):
-        Judge(artifact.load(folder), ())
+        Judge(artifact.load(folder))

@@ -70,6 +70,13 @@ def test_louder_is_the_same(playing: Waveform) -> None:
     np.testing.assert_allclose(heard(playing * 4).loudness(), heard(playing).loudness(), atol=1e-4)
 
 
+def test_digital_silence_after_it_takes_nothing_from_what_was_played(playing: Waveform) -> None:
+    pitches = heard(np.concatenate([playing, np.zeros(20 * len(playing), np.float32)])).loudness()
+    alone = heard(playing).loudness()
+    assert np.isfinite(pitches).all()
+    assert np.corrcoef(pitches[: len(alone) - 1].ravel(), alone[:-1].ravel())[0, 1] > 0.95
+
+
 def test_what_is_packed_is_the_same_to_half_a_level_and_short(playing: Waveform) -> None:
     steps = heard(playing).loudness()
     text = chroma.pack(steps)

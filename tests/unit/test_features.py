@@ -127,6 +127,16 @@ def test_digital_silence_has_finite_features() -> None:
     assert np.isfinite(features.normalise(silence, CONFIG)).all()
 
 
+@pytest.mark.parametrize("pause_level", [0.0, 1e-3])
+def test_a_pause_that_outlasts_the_playing_is_not_taken_for_loud(pause_level: float) -> None:
+    played = features.mel_frames([piano_tone.notes(1.0, CONFIG.sample_rate)], CONFIG)
+    noise = np.random.default_rng(0).standard_normal(25 * CONFIG.sample_rate).astype(np.float32)
+    pause = features.mel_frames([noise * np.float32(pause_level)], CONFIG)
+    together = features.normalise(np.concatenate([played, pause]), CONFIG)
+    assert np.isfinite(together).all()
+    assert together.max() < 2.6, "30 dB above the quietest that counts as loud"
+
+
 def test_log_mel_lies_where_the_network_expects_it() -> None:
     y = piano_tone.notes(4.0, CONFIG.sample_rate)
     log_mel = features.normalise(features.mel_frames([y], CONFIG), CONFIG)

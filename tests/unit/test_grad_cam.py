@@ -97,7 +97,7 @@ def test_weights_are_kept_once(folder: tuple[Path, list[Ranker]]) -> None:
 
 
 def test_the_judge_explains_every_frame_and_band_with_signs(folder: tuple[Path, list[Ranker]]) -> None:
-    judge = Judge(artifact.load(folder[0]), (), n_threads=1)
+    judge = Judge(artifact.load(folder[0]), n_threads=1)
     played = np.random.default_rng(3).normal(size=(1_111, FEATURES.n_features)).astype(np.float32)
     facts = RecordingFacts(duration_s=22.2, played_from_s=0.0, played_to_s=22.2, codec="", sample_rate=1, channels=1)
     explained = judge.explain(judge.hear_features(played, facts))

@@ -123,6 +123,8 @@ def test_a_reference_is_named_after_piece_and_level_unless_it_is_named() -> None
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"name": "n" * 101}, "it must be of a-z, 0-9, - and _, 100 at most"),
+        ({"title": "F\udcfcr Elise"}, r"the title is .+; it must be UTF-8"),
         ({"piece": "Für Elise"}, "the piece is 'Für Elise'; it must be of a-z, 0-9, - and _"),
         ({"name": "../x"}, r"the name is '\.\./x'; it must be of a-z"),
         ({"level": "good"}, "the level is 'good'; it must be one of beginner, early-intermediate"),

@@ -211,6 +211,21 @@ def test_references_are_listed_piece_by_piece_the_best_first() -> None:
     assert [line.split()[:2] for line in lines[2:4]] == [["elise-expert", "80"], ["elise-beginner", "20"]]
 
 
+def test_the_longest_name_of_a_reference_leaves_room_for_titles() -> None:
+    known = NAMED.assessment.comparisons[0].reference
+    long = dataclasses.replace(known, name="n" * 100, title="Ballade no. 1, my pupil")
+    lines = report.reference_lines([known, long], Terminal())
+    assert max(map(len, lines)) <= Terminal().width
+    assert any("Ballade no." in line for line in lines)
+
+
+def test_a_long_version_of_the_model_is_no_trap() -> None:
+    model = dataclasses.replace(NAMED.assessment.model, version="1." * 60)
+    assert report.assessment_lines(
+        Named(name="a.mp3", assessment=dataclasses.replace(NAMED.assessment, model=model)), Terminal()
+    )
+
+
 @pytest.mark.parametrize(("time_s", "expected"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (1199.9, "20:00")])
 def test_times_are_minutes_and_seconds(time_s: float, expected: str) -> None:
     assert minutes(time_s) == expected

@@ -64,6 +64,20 @@ def test_the_score_is_that_of_the_weakest_of_three_frames_drawn_at_random(judge:
     assert hearing.score == pytest.approx(float(weakest.mean()), abs=4 * float(weakest.std()) / np.sqrt(20_000) + 1e-3)
 
 
+def test_a_model_without_references_hears_and_says_what_it_lacks_when_asked(model_root: Path, tmp_path: Path) -> None:
+    (tmp_path / "pdr").symlink_to(model_root / "pdr")
+    alone = Judge.load(tmp_path, "pdr", n_threads=1)
+    assert alone.assess(recording(playing(20.0)), known=()).comparisons == ()
+    with pytest.raises(ModelContractError, match=r"there is no list of references at .*references\.json"):
+        alone.assess(recording(playing(20.0)))
+
+
+def test_hours_between_two_tones_leave_a_rating(judge: Judge) -> None:
+    assessed = judge.assess(recording(playing(3.0), silence(120.0), playing(2.0)), piece="fur-elise")
+    assert np.isfinite(assessed.score)
+    assert np.isfinite([point.rating for point in assessed.timeline]).all()
+
+
 @pytest.mark.parametrize("snippets_per_run", [1, 2, 3, 64])
 def test_the_batch_size_never_moves_a_score(
     snippets_per_run: int, judge: Judge, assessment: Assessment, monkeypatch: pytest.MonkeyPatch
@@ -258,4 +272,4 @@ def test_a_graph_made_for_another_snippet_length_is_refused(judge: Judge, tmp_pa
     longer = dataclasses.replace(model.manifest.segments, snippet_s=10.0)
     changed = dataclasses.replace(model, manifest=dataclasses.replace(model.manifest, segments=longer))
     with pytest.raises(ModelContractError, match=r"the graph takes .*400.*the manifest promises .*500"):
-        Judge(changed, judge.references)
+        Judge(changed)

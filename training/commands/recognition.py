@@ -22,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line for each kind of recording."""
-    from pkai.library import FILE_NAME, FileLibrary
+    from pkai.library import FileLibrary
+    from pkai.references import FILE_NAME
     from training.evaluation.recognition import tallies, trials
 
     known = FileLibrary(args.model_dir / "references" / FILE_NAME).references()

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"{args.recordings} holds no recording ({', '.join(_SUFFIXES)})")
         scorers = {each.name: each for each in (consensus.of_model(args.model_dir / name) for name in args.model)}
         models = (artifact.load(args.model_dir / name) for name in args.model)
-        judges = {label: Judge(model, ()) for label, model in zip(scorers, models, strict=True)}
+        judges = {label: Judge(model) for label, model in zip(scorers, models, strict=True)}
         placed = worsened_place.places(judges, files, n_seeds=args.seeds)  # first, for it refuses short recordings
         found = worsened.cases(scorers, files, n_seeds=args.seeds)
     except (ValueError, OSError, PkaiError) as err:
