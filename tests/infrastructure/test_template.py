@@ -25,8 +25,10 @@ CONTRACT = {
     "GET /config.json",
     "GET /assets/{file}",
 }
-# These know no resource, says AWS's service authorization reference: only "*" allows them.
+# These know no resource, says AWS's service authorization reference, or none where they are asked without names: only
+# "*" allows them.
 WITHOUT_RESOURCE = {
+    "cloudwatch:DescribeAlarms",
     "ecr:GetAuthorizationToken",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
@@ -95,6 +97,11 @@ def test_a_parameter_that_changes_the_function_makes_a_new_version() -> None:
     made = [_version(), *(_version(**{name: value}) for name, value in changing.items())]
     # CloudFormation replaces a version whose description is another one.
     assert len({json.dumps(version, sort_keys=True) for version in made}) == len(made)
+
+
+def test_no_version_is_left_that_would_bar_its_content(stack: dict[str, dict[str, Any]]) -> None:
+    (version,) = (one for one in stack.values() if one["Type"] == "AWS::Lambda::Version")
+    assert version["DeletionPolicy"] == "Delete"
 
 
 def test_everything_invokes_the_alias_and_never_the_newest_code(stack: dict[str, dict[str, Any]]) -> None:
@@ -351,14 +358,18 @@ def test_a_stack_that_was_made_without_the_boundary_can_be_given_it() -> None:
     assert "iam:PutRolePermissionsBoundary" in {action for one in builder for action in listed(one["Action"])}
 
 
-def test_the_builder_may_read_what_cloudformation_reads_of_a_function() -> None:
+def test_the_builder_may_read_what_cloudformation_reads() -> None:
     builder = statements(resolved(ROOT / "infra" / "deploy-role.yaml"), role="Builder")
     allowed = {action for statement in builder for action in listed(statement["Action"])}
-    # The permissions of the read handler in the schema of AWS::Lambda::Function.
+    # Of the permissions that handlers declare in the schemas of their resources.
     assert allowed >= {
+        "codedeploy:ListDeployments",
         "lambda:GetFunction",
         "lambda:GetFunctionCodeSigningConfig",
         "lambda:GetFunctionRecursionConfig",
+        "lambda:GetFunctionScalingConfig",
+        "logs:DescribeIndexPolicies",
+        "logs:GetDataProtectionPolicy",
     }
 
 
