@@ -32,9 +32,11 @@ STEPS = {
     "worsened": ("training.commands.worsened", "hold real recordings made worse against their originals"),
 }
 
+_INTERRUPTED = 130
+
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one step; 0 if all went well, 1 if something failed, 2 for usage."""
+    """Run one step; 0 if all went well, 1 if something failed, 2 for usage, 130 if interrupted."""
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("training").setLevel(logging.INFO)  # ours alone: exporters and servers talk a lot
     parser = argparse.ArgumentParser(prog="pkai-train", description=__doc__)
@@ -44,7 +46,11 @@ def main(argv: list[str] | None = None) -> int:
     module = importlib.import_module(STEPS[args.step][0])
     step_parser = argparse.ArgumentParser(prog=f"pkai-train {args.step}", description=STEPS[args.step][1])
     module.add_arguments(step_parser)
-    return int(module.run(step_parser.parse_args(args.rest)))
+    try:
+        return int(module.run(step_parser.parse_args(args.rest)))
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; what was done is kept, and the same command goes on\n")
+        return _INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ LAYERS = (
 )
 # The same of training's packages, whose order is the way from music to figures; plain modules stand at its foot.
 TRAINING_LAYERS = (
-    {"bounds", "durable", "metrics"},
+    {"bounds", "durable", "metrics", "tables"},
     {"datasets", "labels", "music", "networks"},
     {"sound"},
     {"ladder", "people"},

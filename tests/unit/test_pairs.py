@@ -1,6 +1,7 @@
 """Tables of pairs: read strictly, made without loss, written whole."""
 
 import os
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
@@ -86,6 +87,25 @@ def test_a_table_that_is_wrong_is_refused_with_the_line(tmp_path: Path, text: st
         read_pairs(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b'id1,id2,label\na,"b,1\nc,d,1\n', "up to line 3: unexpected end of data; a cell that begins with a quote"),
+        (b'id1,id2,label\na,"b"c,1\n', "up to line 2: .* a cell that begins with a quote ends with one"),
+        (b"id1;id2;label\na;b;1\n", "is parted by semicolons; save it with commas"),
+        ("id1,id2,label\na,É,1\n".encode("latin-1"), "is not UTF-8; save it as CSV in UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("read", [read_pairs, read_ids, lambda path: read_column(path, "label")])
+def test_a_table_that_is_broken_or_of_another_kind_is_told_by_its_name(
+    tmp_path: Path, content: bytes, why: str, read: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"table\.csv,? {why}"):
+        read(path)
+
+
 def test_unlabelled_is_empty_or_the_originals_x(tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
     path.write_text("\ufeffid1,id2,label\r\na,b,\r\na,c,X\r\nb,c,-1\r\n", encoding="utf-8")
@@ -109,6 +129,29 @@ def test_a_list_names_recordings_by_header_or_line(tmp_path: Path, text: str, na
     path = tmp_path / "list.csv"
     path.write_text(text, encoding="utf-8")
     assert read_ids(path) == names
+
+
+def test_a_list_with_other_columns_is_no_list_of_its_first(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("recording,player\nx,ann\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"list\.csv has no column filename or id, only recording, player"):
+        read_ids(path)
+
+
+def test_a_recording_with_two_ratings_or_two_groups_loses_neither(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text("id,ann\na,3\na,1\nb,2\n", encoding="utf-8")
+    for read in (lambda: read_ratings(path, ["ann"]), lambda: read_column(path, "ann")):
+        with pytest.raises(ValueError, match=r"ratings\.csv line 3: a is on line 2 already; keep one"):
+            read()
+
+
+def test_a_list_of_nothing_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "list.csv").touch()
+    out = tmp_path / "pairs.csv"
+    assert main(["pairs", "make", "--list", str(tmp_path / "list.csv"), "--out", str(out)]) == 1
+    assert "names no recording; write one a line" in caplog.text
+    assert not out.exists()
 
 
 def test_a_line_without_a_name_and_a_column_that_is_not_there_are_refused(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 import argparse
 import importlib
+from pathlib import Path
 
 import pytest
 
 import training.__main__
 from conftest import ROOT
+from pkai.settings import DEFAULT_MODEL
 from training.__main__ import STEPS, main
+from training.commands import card
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -27,6 +30,65 @@ def test_the_command_lists_its_steps(capsys: pytest.CaptureFixture[str]) -> None
 def test_an_unknown_step_is_refused_as_usage() -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["sing"])
+
+
+def test_an_interrupt_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: argparse.Namespace) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(card, "run", interrupted)
+    assert main(["card"]) == 130
+    assert capsys.readouterr().err == "\nstopped; what was done is kept, and the same command goes on\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["references"], "references: {root} holds no model; export one first"),
+        (["recognition"], "recognition: there is no list of references at {root}/references/references.json"),
+        (
+            ["export", "x.ckpt", "--rated", "nowhere", "--ladder", "nowhere", "--version", "1.0.0"],
+            "export: nowhere holds no ratings.csv; fetch the rated performances first",
+        ),
+    ],
+)
+def test_a_folder_that_lacks_what_is_needed_is_told_and_left_as_it_is(
+    arguments: list[str], why: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = tmp_path / "none"
+    assert main([*arguments, "--model-dir", str(root)]) == 1
+    assert why.format(root=root) in caplog.text
+    assert not root.exists()
+
+
+def test_music_that_is_not_there_is_no_music_that_was_told_from_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert main(["recognition", str(tmp_path)]) == 1
+    assert f"{tmp_path} holds no MIDI file" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fit", "--threads", "0"],
+        ["ladder", "--workers", "-1"],
+        ["pairs", "annotate", "--pairs", "pairs.csv", "--web", "--port", "99999"],
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_as_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert "' is not " in capsys.readouterr().err
+
+
+def test_what_is_fine_tuned_and_measured_is_the_model_that_judges() -> None:
+    for step, option in (("fine-tune", "name"), ("robustness", "model"), ("worsened", "model")):
+        parser = argparse.ArgumentParser()
+        importlib.import_module(STEPS[step][0]).add_arguments(parser)
+        assert parser.get_default(option) in (DEFAULT_MODEL, [DEFAULT_MODEL])
 
 
 def steps_taken(monkeypatch: pytest.MonkeyPatch, config: str, *, fails: str | None = None) -> tuple[int, list[str]]:

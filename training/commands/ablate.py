@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pkai.errors import PkaiError
+from training.commands.numbers import at_least_one
 from training.people import rated
 from training.people.playback import SETTINGS
 
@@ -36,8 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=["clean"], help="default: %(default)s")
     parser.add_argument("--ladder", type=Path, metavar="FOLDER", help="also the skill ladder's validation pieces")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="of sampled grands (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="for rendering (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")
+    parser.add_argument(
+        "--workers", type=at_least_one, default=os.cpu_count(), help="for rendering (default: %(default)s)"
+    )
+    parser.add_argument("--threads", type=at_least_one, default=1, help="of torch (default: %(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the results there, for the model card")
     parser.add_argument("--json", action="store_true", help="for programs")
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pkai.errors import PkaiError
+from pkai.settings import DEFAULT_MODEL
+from training.commands.numbers import at_least_one
 from training.people import rated
 from training.people.rated import RatedPerformance
 
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("rated", type=Path, help="folder with ratings.csv, as fetched")
     parser.add_argument(
-        "--model", nargs="*", metavar="NAME", help="to begin with (default: pdr; none with --from-scratch)"
+        "--model", nargs="*", metavar="NAME", help="to begin with (default: apr; none with --from-scratch)"
     )
     parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
     parser.add_argument(
@@ -54,9 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pieces", nargs="+", metavar="PIECE", help="only these (default: all)")
     parser.add_argument("--setting", default="clean", help="of the rendering, as in evaluate (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="of grands and folds (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="for rendering (default: %(default)s)")
     parser.add_argument(
-        "--threads", type=int, default=1, help="folds learnt at once, each on a core (default: %(default)s)"
+        "--workers", type=at_least_one, default=os.cpu_count(), help="for rendering (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--threads", type=at_least_one, default=1, help="folds learnt at once, each on a core (default: %(default)s)"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the results there, for the model card")
     parser.add_argument("--json", action="store_true", help="for programs")
@@ -116,7 +120,7 @@ def _learners(
     from training.held_out.from_scratch import FromScratch
     from training.held_out.learners import AsItIs
 
-    names = args.model if args.model is not None else ([] if args.from_scratch else ["pdr"])
+    names = args.model if args.model is not None else ([] if args.from_scratch else [DEFAULT_MODEL])
     for name in names:
         yield from _of_model(args, name, performances)
     for path in args.from_scratch:

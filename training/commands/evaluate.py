@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pkai.errors import PkaiError
 from pkai.scorer import Judge
+from pkai.settings import DEFAULT_MODEL
+from training.commands.numbers import at_least_one
 from training.evaluation import evaluate, results
 from training.evaluation.evaluate import Agreement, Spread
 from training.fine_tuning import recordings, verdicts
@@ -53,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pairs", type=Path, metavar="CSV", help="labelled pairs (id1,id2,label) of one's own recordings, named by id"
     )
-    parser.add_argument("--model", nargs="+", metavar="NAME", help="default: pdr, or none with --checkpoints")
+    parser.add_argument("--model", nargs="+", metavar="NAME", help="default: apr, or none with --checkpoints")
     parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
     parser.add_argument(
         "--each-seed", action="store_true", help="each network of the models alone, too: mean and deviation over seeds"
@@ -81,8 +83,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ladder", type=Path, metavar="FOLDER", help="also all pairs of the skill ladder's validation pieces"
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="for rendering (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")
+    parser.add_argument(
+        "--workers", type=at_least_one, default=os.cpu_count(), help="for rendering (default: %(default)s)"
+    )
+    parser.add_argument("--threads", type=at_least_one, default=1, help="of torch (default: %(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the results there, for the model card")
     parser.add_argument("--json", action="store_true", help="for programs")
 
@@ -102,7 +106,7 @@ def _against_pairs(args: argparse.Namespace) -> int:
     if not pairs:
         raise ValueError(f"nobody labelled a pair in {args.pairs}; label some with `pkai-train pairs annotate`")
     files = recordings.find(args.rated, recordings_of(pairs))
-    for name in args.model or ["pdr"]:
+    for name in args.model or [DEFAULT_MODEL]:
         judge = Judge.load(args.model_dir, name)
         scores = {id: heard.score for id, heard in recordings.hear(judge, files).items()}
         found = verdicts.against(pairs, scores, tie_band=judge.manifest.calibration.tie_band)
@@ -145,7 +149,7 @@ def _contenders(args: argparse.Namespace) -> list[Contender]:
     """Every model, and the checkpoints of each run as one."""
     from training.evaluation import consensus
 
-    names = args.model or ([] if args.checkpoints else ["pdr"])
+    names = args.model or ([] if args.checkpoints else [DEFAULT_MODEL])
     found = []
     for name in names:
         folder = args.model_dir / name

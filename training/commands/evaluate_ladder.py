@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pkai.errors import PkaiError
+from pkai.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from training.metrics import Estimate
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("ladder", type=Path, help="folder of the skill ladder's shards")
     parser.add_argument("--sources", type=Path, required=True, help="what it was made from, as fetched")
-    parser.add_argument("--model", nargs="+", default=["pdr"], metavar="NAME", help="default: pdr")
+    parser.add_argument("--model", nargs="+", default=[DEFAULT_MODEL], metavar="NAME", help="default: apr")
     parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
     parser.add_argument("--recordings", type=int, default=40, help="damaged in one place (default: %(default)s)")
     parser.add_argument(

@@ -2,10 +2,14 @@
 
 import argparse
 import json
+import logging
 import os
 from pathlib import Path
 
+from training.commands.numbers import at_least_one
 from training.people import rated
+
+_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,21 +22,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache", type=Path, default=Path("cache"), help="folder of sampled grands (default: %(default)s)"
     )
     parser.add_argument("--version", required=True, help="of the weights, such as 0.1.0")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
+    parser.add_argument("--workers", type=at_least_one, default=os.cpu_count(), help="processes (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Export; prints the figures that the manifest holds."""
     from training.release import release
 
-    metrics = release(
-        args.checkpoints,
-        rated.read(args.rated),
-        args.ladder,
-        args.model_dir,
-        args.cache,
-        version=args.version,
-        n_workers=args.workers,
-    )
+    try:
+        metrics = release(
+            args.checkpoints,
+            rated.read(args.rated),
+            args.ladder,
+            args.model_dir,
+            args.cache,
+            version=args.version,
+            n_workers=args.workers,
+        )
+    except (ValueError, OSError) as err:
+        _log.error("export: %s", err)
+        return 1
     print(json.dumps(metrics, indent=2))
     return 0

@@ -5,6 +5,8 @@ import json
 import logging
 from pathlib import Path
 
+from pkai.settings import DEFAULT_MODEL
+from training.commands.numbers import at_least_one
 from training.labels.pairs import read_pairs
 
 _log = logging.getLogger(__name__)
@@ -24,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model-dir", type=Path, default=Path("model"), help="with the weights to start from (default: %(default)s)"
     )
-    parser.add_argument("--name", default="pdr", help="of the architecture (default: %(default)s)")
+    parser.add_argument("--name", default=DEFAULT_MODEL, help="of the architecture (default: %(default)s)")
     parser.add_argument("--version", help="of the new weights (default: the old one's and +own)")
     parser.add_argument("--steps", type=int, default=300, help="batches at most (default: %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=1e-4, help="default: %(default)s")
@@ -36,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of each recording to train on, in another tuning, tempo, tone and noise (default: %(default)s)",
     )
-    parser.add_argument("--threads", type=int, help="of torch (default: every core)")
+    parser.add_argument("--threads", type=at_least_one, help="of torch (default: every core)")
     parser.add_argument("--force", action="store_true", help="write the model even if it ranks no better")
     parser.add_argument("--no-references", action="store_true", help="do not play and score the references anew")
     parser.add_argument(
@@ -85,5 +87,6 @@ def run(args: argparse.Namespace) -> int:
     if not outcome.written:
         _log.error("no new model: the shipped weights stay the better choice; --force writes the new ones anyway")
         return 1
-    _log.info("new model in %s; try `pkai score --model-dir %s FILE`", args.out, args.out)
+    which = "" if args.name == DEFAULT_MODEL else f" --model {args.name}"
+    _log.info("new model in %s; try `pkai score --model-dir %s%s FILE`", args.out, args.out, which)
     return 0

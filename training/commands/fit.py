@@ -6,6 +6,8 @@ import logging
 import os
 from pathlib import Path
 
+from training.commands.numbers import at_least_one
+
 _log = logging.getLogger(__name__)
 
 
@@ -23,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a network of each, side by side; seed 0 into OUT-0, and so on",
     )
     parser.add_argument(
-        "--threads", type=int, default=os.cpu_count(), help="of all networks together (default: %(default)s)"
+        "--threads", type=at_least_one, default=os.cpu_count(), help="of all networks together (default: %(default)s)"
     )
 
 

@@ -5,6 +5,7 @@ import logging
 import os
 from pathlib import Path
 
+from training.commands.numbers import at_least_one
 from training.ladder import excerpts, shards
 from training.ladder.shards import LadderConfig
 from training.sound import instruments
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache", type=Path, default=Path("cache"), help="folder for sampled grands (default: %(default)s)"
     )
     parser.add_argument("--shards", type=int, default=LadderConfig.n_shards, help="default: %(default)s")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
+    parser.add_argument("--workers", type=at_least_one, default=os.cpu_count(), help="processes (default: %(default)s)")
     parser.add_argument("--no-sampled-grands", action="store_true", help="do not fetch sampled grands with npm")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.commands.fit import folder_of
+from training.commands.numbers import at_least_one
 
 if TYPE_CHECKING:
     from training.fitting.config import RunConfig
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[0, 1],
         help="of the fits; their networks are heard as one (default: 0 1)",
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
+    parser.add_argument("--workers", type=at_least_one, default=os.cpu_count(), help="processes (default: %(default)s)")
     parser.add_argument("--no-sampled-grands", action="store_true", help="do not fetch sampled grands with npm")
 
 

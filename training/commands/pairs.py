@@ -49,6 +49,8 @@ def _add_make(parser: argparse.ArgumentParser) -> None:
 def _make(args: argparse.Namespace) -> int:
     existing = read_pairs(args.out) if args.out.exists() else []
     names = read_ids(args.list)
+    if not names:
+        raise ValueError(f"{args.list} names no recording; write one a line, or a column filename or id")
     pairs = make_pairs(names, existing, read_column(args.list, args.within) if args.within else None)
     if pairs != existing:
         write_pairs(args.out, pairs)

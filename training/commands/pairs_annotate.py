@@ -6,6 +6,7 @@ import webbrowser
 from functools import partial
 from pathlib import Path
 
+from training.commands.numbers import port
 from training.labels.annotation import RULES
 from training.labels.audition import find_player, find_recordings, play
 from training.labels.pairs import recordings_of
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--others", type=Path, nargs="+", default=[], metavar="CSV", help="tables whose answers count too"
     )
     parser.add_argument("--web", action="store_true", help="ask in the browser, on this machine only")
-    parser.add_argument("--port", type=int, default=0, help="for --web; 0 takes a free one (default: 0)")
+    parser.add_argument("--port", type=port, default=0, help="for --web; 0 takes a free one (default: 0)")
     parser.set_defaults(do=_annotate)
 
 

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from pkai.errors import PkaiError
+from pkai.settings import DEFAULT_MODEL
 
 _log = logging.getLogger(__name__)
 
@@ -13,7 +14,7 @@ _log = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this step."""
     parser.add_argument("ladder", type=Path, help="folder of the skill ladder's shards")
-    parser.add_argument("--model", nargs="+", default=["pdr"], metavar="NAME", help="default: pdr")
+    parser.add_argument("--model", nargs="+", default=[DEFAULT_MODEL], metavar="NAME", help="default: apr")
     parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
     parser.add_argument("--versions", type=int, default=240, help="of excerpts, heard (default: %(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the results there, for the model card")

@@ -8,6 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from pkai.errors import PkaiError
+from training.commands.numbers import at_least_one
 
 _log = logging.getLogger(__name__)
 
@@ -19,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default="apr", help="of the model (default: %(default)s)")
     parser.add_argument("--model-dir", type=Path, default=Path("model"), help="written in place (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="of sampled grands (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="for rendering (default: %(default)s)")
+    parser.add_argument(
+        "--workers", type=at_least_one, default=os.cpu_count(), help="for rendering (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

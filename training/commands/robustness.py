@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pkai.errors import PkaiError
+from pkai.settings import DEFAULT_MODEL
+from training.commands.numbers import at_least_one
 from training.people import rated
 
 if TYPE_CHECKING:
@@ -23,12 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "silence or noises around them; then see how far the ratings move."
     )
     parser.add_argument("rated", type=Path, help="folder with ratings.csv, as fetched")
-    parser.add_argument("--model", nargs="+", default=["pdr"], metavar="NAME", help="default: pdr")
+    parser.add_argument("--model", nargs="+", default=[DEFAULT_MODEL], metavar="NAME", help="default: apr")
     parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
     parser.add_argument("--performances", type=int, default=10, help="evenly chosen (default: %(default)s)")
     parser.add_argument("--conditions", type=int, default=10, help="of each performance (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="of sampled grands (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: %(default)s)")
+    parser.add_argument("--workers", type=at_least_one, default=os.cpu_count(), help="processes (default: %(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the results there, for the model card")
     parser.add_argument("--json", action="store_true", help="for programs")
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from pkai.errors import PkaiError
+from training.commands.numbers import at_least_one
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model-dir", type=Path, default=Path("model"), help="written in place (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of what chance decides (default: %(default)s)")
     parser.add_argument(
-        "--threads", type=int, default=os.cpu_count(), help="of all networks together (default: %(default)s)"
+        "--threads", type=at_least_one, default=os.cpu_count(), help="of all networks together (default: %(default)s)"
     )
 
 

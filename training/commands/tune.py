@@ -5,6 +5,8 @@ import json
 import logging
 from pathlib import Path
 
+from training.commands.numbers import at_least_one
+
 _log = logging.getLogger(__name__)
 
 
@@ -22,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=300, help="of each trial (default: %(default)s)")
     parser.add_argument("--validations", type=int, default=5, help="of each trial (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="of torch (default: every core)")
+    parser.add_argument("--threads", type=at_least_one, help="of torch (default: every core)")
 
 
 def run(args: argparse.Namespace) -> int:

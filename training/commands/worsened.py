@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pkai.errors import PkaiError
+from pkai.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from training.evaluation.worsened import Case
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "worse alone lies in the weakest third of the timeline."
     )
     parser.add_argument("recordings", type=Path, help="folder of recordings of real pianos")
-    parser.add_argument("--model", nargs="+", default=["pdr"], metavar="NAME", help="default: pdr")
+    parser.add_argument("--model", nargs="+", default=[DEFAULT_MODEL], metavar="NAME", help="default: apr")
     parser.add_argument("--model-dir", type=Path, default=Path("model"), help="default: %(default)s")
     parser.add_argument(
         "--seeds", type=int, default=5, help="versions of each of the four kinds for each recording (default: 5)"

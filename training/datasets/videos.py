@@ -4,11 +4,12 @@ Columns: `filename` (the recording's name), `ID` (of a YouTube video, or the add
 knows), `start_time` and `end_time` (`mm:ss` or `hh:mm:ss`) and, for people only, `title`.
 """
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from training import tables
 
 COLUMNS = ("filename", "ID", "start_time", "end_time")
 
@@ -77,31 +78,25 @@ def read_clips(
     """
     clips: dict[str, Clip] = {}
     problems: list[str] = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
-            raise ValueError(
-                f"{path.name} line 1: needs the columns {','.join(COLUMNS)}; {', '.join(missing)} is missing"
-            )
-        unused = dict(corrections)
-        for row in reader:
-            name = (row["filename"] or "").strip()
-            if not name.startswith(prefix):
-                continue
-            try:
-                clip = _clip(name, {**row, **unused.pop(name, {})})
-                if name in clips:
-                    raise ValueError(f"{name} is on an earlier line already; each name once")
-                clips[name] = clip
-            except ValueError as err:
-                problems.append(f"{path.name} line {reader.line_num}: {err}")
+    unused = dict(corrections)
+    for line, row in tables.records(path, COLUMNS):
+        name = row["filename"].strip()
+        if not name.startswith(prefix):
+            continue
+        try:
+            clip = _clip(name, {**row, **unused.pop(name, {})})
+            if name in clips:
+                raise ValueError(f"{name} is on an earlier line already; each name once")
+            clips[name] = clip
+        except ValueError as err:
+            problems.append(f"{path.name} line {line}: {err}")
     if unused:
         raise ValueError(f"{path.name} has no {', '.join(unused)} to correct")
     return list(clips.values()), problems
 
 
-def _clip(name: str, row: Mapping[str, str | None]) -> Clip:
-    cells = {column: (row[column] or "").strip() for column in COLUMNS}
+def _clip(name: str, row: Mapping[str, str]) -> Clip:
+    cells = {column: row[column].strip() for column in COLUMNS}
     if not _NAME.fullmatch(name):
         raise ValueError(f"filename {name!r} is no name for a file; use letters, digits, - and _")
     if _VIDEO_ID.fullmatch(cells["ID"]):

@@ -10,9 +10,8 @@ from tqdm import tqdm
 
 from pkai.errors import RecordingError
 from pkai.scorer import Judge
+from training.labels.audition import find_recordings
 
-# What lies beside recordings without being one.
-_NOT_SOUND = (".csv", ".json", ".md", ".part", ".txt")
 _MOST_TOLD = 5
 
 
@@ -31,29 +30,20 @@ class Heard:
 
 
 def find(folder: Path, ids: Iterable[str]) -> dict[str, Path]:
-    """File of each id: the one whose name, with or without its suffix, is the id.
+    """File of each id, in their order: the one in the folder or below whose name, with or without suffix, is the id.
 
     Raises
     ------
     ValueError
-        If an id has no file, or two; the message names the ids.
-    OSError
-        If there is no such folder.
+        If there is no such folder, or an id has no file, or two; the message names the ids.
     """
-    files: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and path.suffix.lower() not in _NOT_SOUND:
-            for name in {path.name, path.stem}:
-                files.setdefault(name, []).append(path)
     wanted = sorted(set(ids))
+    files = find_recordings(folder, wanted)
     if missing := [name for name in wanted if name not in files]:
         raise ValueError(
             f"{folder} holds no recording of {_listed(missing)}; name each file by its id, as {missing[0]}.mp3"
         )
-    if double := [name for name in wanted if len(files[name]) > 1]:
-        both = " and ".join(path.name for path in files[double[0]])
-        raise ValueError(f"{folder} holds more than one recording of {_listed(double)} ({both}); keep one of each")
-    return {name: files[name][0] for name in wanted}
+    return {name: files[name] for name in wanted}
 
 
 def hear(judge: Judge, files: Mapping[str, Path]) -> dict[str, Heard]:

@@ -5,8 +5,8 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pkai import media_types
-
+# What lies beside recordings without being one.
+_NOT_SOUND = (".csv", ".json", ".md", ".part", ".txt")
 _PLAYERS: tuple[tuple[str, ...], ...] = (
     ("ffplay", "-nodisp", "-autoexit", "-loglevel", "error"),
     ("mpv", "--no-video", "--really-quiet"),
@@ -16,7 +16,7 @@ _PLAYERS: tuple[tuple[str, ...], ...] = (
 
 
 def find_recordings(folder: Path, names: Iterable[str]) -> dict[str, Path]:
-    """Name -> file, for those of `names` that have a recording in the folder or below it.
+    """Name -> file, for those of `names` that a file in the folder or below it has, with its suffix or without.
 
     Raises
     ------
@@ -28,10 +28,12 @@ def find_recordings(folder: Path, names: Iterable[str]) -> dict[str, Path]:
     wanted = set(names)
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in media_types.BY_SUFFIX and path.stem in wanted:
-            if path.stem in found:
-                raise ValueError(f"{found[path.stem]} and {path} are both called {path.stem}; one name, one recording")
-            found[path.stem] = path
+        for name in {path.name, path.stem} & wanted:
+            if path.suffix.lower() in _NOT_SOUND or not path.is_file():
+                continue
+            if name in found:
+                raise ValueError(f"{found[name]} and {path} are both called {name}; one name, one recording")
+            found[name] = path
     return found
 
 

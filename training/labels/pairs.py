@@ -5,13 +5,13 @@ A file has the columns `id1,id2,label` of the original P-KAI: 1 where the first 
 once a table has been annotated: who answered, or `inferred`. What other columns hold is kept.
 """
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import isfinite
 from pathlib import Path
 
+from training import tables
 from training.durable import replace_csv
 
 INFERRED = "inferred"
@@ -84,32 +84,27 @@ def read_pairs(path: Path) -> list[Pair]:
     OSError
         If the file cannot be read.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in _COLUMNS[:3] if name not in (reader.fieldnames or ())]
-        if missing:
-            raise ValueError(f"{path.name} line 1: needs the columns id1,id2,label; {', '.join(missing)} is missing")
+    pairs: dict[Key, tuple[int, Pair]] = {}
+    for line, row in tables.records(path, _COLUMNS[:3]):
         try:
-            return list(_checked((reader.line_num, _pair(row)) for row in reader))
+            _put(pairs, line, _pair(row))
         except ValueError as err:
-            raise ValueError(f"{path.name} line {reader.line_num}: {err}") from err
+            raise ValueError(f"{path.name} line {line}: {err}") from err
+    return [pair for _, pair in pairs.values()]
 
 
-def _pair(row: Mapping[str, str | None]) -> Pair:
-    cells = {name: (row.get(name) or "").strip() for name in _COLUMNS}
+def _pair(row: Mapping[str, str]) -> Pair:
+    cells = {name: row.get(name, "").strip() for name in _COLUMNS}
     if cells["label"] not in _LABELS:
         raise ValueError(f"label {cells['label']!r} is none of 1, 0, -1 and empty")
-    notes = {name: cell or "" for name, cell in row.items() if name and name not in _COLUMNS}
+    notes = {name: cell for name, cell in row.items() if name and name not in _COLUMNS}
     return Pair(cells["id1"], cells["id2"], _LABELS[cells["label"]], cells["source"], notes)
 
 
-def _checked(numbered: Iterable[tuple[int, Pair]]) -> Iterator[Pair]:
-    seen: dict[Key, int] = {}
-    for line, pair in numbered:
-        if pair.key in seen:
-            raise ValueError(f"{pair.first} and {pair.second} are a pair already on line {seen[pair.key]}; keep one")
-        seen[pair.key] = line
-        yield pair
+def _put(pairs: dict[Key, tuple[int, Pair]], line: int, pair: Pair) -> None:
+    if pair.key in pairs:
+        raise ValueError(f"{pair.first} and {pair.second} are a pair already on line {pairs[pair.key][0]}; keep one")
+    pairs[pair.key] = line, pair
 
 
 def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
@@ -120,7 +115,9 @@ def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
     ValueError
         If a pair stands there twice.
     """
-    list(_checked(enumerate(pairs, start=2)))
+    seen: dict[Key, tuple[int, Pair]] = {}
+    for line, pair in enumerate(pairs, start=2):
+        _put(seen, line, pair)
     columns = _COLUMNS if any(pair.source for pair in pairs) else _COLUMNS[:3]
     notes = list(dict.fromkeys(name for pair in pairs for name in pair.notes))
     cells = ((p, (p.first, p.second, "" if p.label is None else p.label, p.source)[: len(columns)]) for p in pairs)
@@ -173,7 +170,7 @@ def read_column(path: Path, column: str) -> dict[str, str]:
     Raises
     ------
     ValueError
-        If the list has no such column, or a line has nothing there; the message names the line.
+        If the list has no such column, a line has nothing there, or a recording two lines; the message names the line.
     """
     found = {}
     for line, name, (cell,) in _lines(path, column):
@@ -189,7 +186,8 @@ def read_ratings(path: Path, columns: Sequence[str]) -> dict[str, list[float]]:
     Raises
     ------
     ValueError
-        If the list has no such column, or a rating is no finite number; the message names the line.
+        If the list has no such column, a rating is no finite number, or a recording has two lines; the message names
+        the line.
     """
     ratings = {}
     for line, name, cells in _lines(path, *columns):
@@ -207,28 +205,34 @@ def _finite(cell: str) -> float:
 
 
 def read_ids(path: Path) -> list[str]:
-    """Names of the recordings in a list: its column `filename` or `id`, or the first of each line without a header.
+    """Names of the recordings in a list: its column `filename` or `id`, or its lines if they hold nothing else.
 
     Raises
     ------
     ValueError
-        If a line has no name; the message names the line.
+        If there is no such column, or a line has no name; the message names the line.
     """
     return [name for _, name, _ in _lines(path)]
 
 
 def _lines(path: Path, *columns: str) -> Iterator[tuple[int, str, list[str]]]:
     """Line, name and cells of some columns for each recording in a list; cells that a line lacks are empty."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+    rows = tables.rows(path)
     header = rows[0][1] if rows else []
     ids: list[str] = [name for name in ("filename", "id") if name in header]
+    if not ids and len(header) > 1 and not columns:
+        raise ValueError(
+            f"{path.name} has no column filename or id, only {', '.join(header)}; without them it holds one name a line"
+        )
     if columns and (missing := [name for name in (*(ids or ["filename or id"]), *columns) if name not in header]):
         raise ValueError(f"{path.name} has no column {', '.join(missing)}; it has {', '.join(header)}")
     wanted = [header.index(name) for name in (*ids[:1], *columns)] or [0]
+    seen: dict[str, int] = {}
     for line, row in rows[bool(ids) :]:
         name, *cells = (row[at] if at < len(row) else "" for at in wanted)
         if not name:
             raise ValueError(f"{path.name} line {line}: a name is needed")
+        if columns and name in seen:  # of two values one would be lost
+            raise ValueError(f"{path.name} line {line}: {name} is on line {seen[name]} already; keep one")
+        seen[name] = line
         yield line, name, cells

@@ -141,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"the recording has {len(data)} bytes")
             return
         extent = {"Content-Range": f"bytes {start}-{stop - 1}/{len(data)}"} if wanted else {}
-        self._send(data[start:stop], media_types.BY_SUFFIX[path.suffix.lower()], extent)
+        self._send(data[start:stop], media_types.BY_SUFFIX.get(path.suffix.lower(), "application/octet-stream"), extent)
 
     def _send(self, body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> None:
         headers = {"Accept-Ranges": "bytes", **(headers or {})}

@@ -1,11 +1,12 @@
 """Performances that people have rated: MIDI, piece, player and the mean of the raters."""
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from training import tables
 
 _NEEDED = ("id", "piece", "midi", "player")
 _ABOUT = (*_NEEDED, "player_level")
@@ -50,16 +51,13 @@ def read(folder: Path) -> tuple[RatedPerformance, ...]:
     table = folder / "ratings.csv"
     if not table.is_file():
         raise FileNotFoundError(f"{folder} holds no ratings.csv; fetch the rated performances first")
-    with table.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        if missing := [name for name in _NEEDED if name not in (reader.fieldnames or ())]:
-            raise ValueError(
-                f"{table.name} line 1: needs the columns {','.join(_NEEDED)}; {', '.join(missing)} is missing"
-            )
+    found = []
+    for line, row in tables.records(table, _NEEDED):
         try:
-            return tuple(_performance(row, folder) for row in reader)
+            found.append(_performance(row, folder))
         except ValueError as err:
-            raise ValueError(f"{table.name} line {reader.line_num}: {err}") from err
+            raise ValueError(f"{table.name} line {line}: {err}") from err
+    return tuple(found)
 
 
 def _performance(row: Mapping[str, str], folder: Path) -> RatedPerformance:

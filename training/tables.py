@@ -1,0 +1,61 @@
+"""CSV tables that people write: read strictly, and what is broken is told by file and line."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def records(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line and cells by column of each row; cells that a row lacks are empty, those it has too many under None.
+
+    Parameters
+    ----------
+    path : of the table, in UTF-8, with a header
+    needed : columns that must be there
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or the table is broken; the message names the line.
+    OSError
+        If the file cannot be read.
+    """
+    reader = csv.DictReader(_text(path), restval="", strict=True)
+    with _told(path, reader.reader):
+        if missing := [name for name in needed if name not in (reader.fieldnames or ())]:
+            raise ValueError(
+                f"{path.name} line 1: needs the columns {','.join(needed)}; {', '.join(missing)} is missing"
+            )
+        for row in reader:
+            yield reader.line_num, row
+
+
+def rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Line and cells, without the space around them, of each row that has any; errors as of `records`."""
+    reader = csv.reader(_text(path), strict=True)
+    with _told(path, reader):
+        return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+
+
+def _text(path: Path) -> io.StringIO:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as err:
+        raise ValueError(f"{path.name} is not UTF-8; save it as CSV in UTF-8") from err
+    first = text.partition("\n")[0]
+    if ";" in first and "," not in first:
+        raise ValueError(f"{path.name} is parted by semicolons; save it with commas between the cells")
+    return io.StringIO(text, newline="")
+
+
+@contextmanager
+def _told(path: Path, reader: Any) -> Iterator[None]:
+    try:
+        yield
+    except csv.Error as err:
+        raise ValueError(
+            f"{path.name}, up to line {reader.line_num}: {err}; a cell that begins with a quote ends with one"
+        ) from err
