@@ -178,7 +178,13 @@ push_image() {
     fi
 }
 
-# What is deployed now, so that it can be put back.
+# The wait is longer than the function may take: Lambda ends what hangs, and that is an answer too.
+question=(lambda invoke --function-name "$stack-judge:live" --cli-binary-format raw-in-base64-out
+    --cli-read-timeout 360 --payload "file://$smoke_event")
+# Whether an answer holds a rating.
+rates() { grep --quiet '"rating":' "$1"; }
+
+# What is deployed now, so that it can be put back; what gives no rating is not worth that.
 remember() {
     step "Remembering what stack $stack is now"
     before=
@@ -198,8 +204,12 @@ remember() {
                 --query TemplateBody --output text >"$work/before.yaml"
             amazon cloudformation describe-stacks --stack-name "$stack" --output text \
                 --query "Stacks[0].Parameters[].join('=',[ParameterKey,ParameterValue])" | tr '\t' '\n' >"$work/before.parameters"
-            before=1
-            say "its image is $(sed -n 's/^ImageUri=//p' "$work/before.parameters")" ;;
+            say "its image is $(sed -n 's/^ImageUri=//p' "$work/before.parameters")"
+            if amazon "${question[@]}" "$work/former.json" >/dev/null 2>&1 && ! rates "$work/former.json"; then
+                say "it gives no rating, so there is nothing to go back to"
+            else
+                before=1
+            fi ;;
     esac
 }
 
@@ -210,16 +220,13 @@ deploy() {
 
 smoke() {
     step "Smoke request: the recording in $smoke_event is to be rated"
-    # The wait is longer than the function may take: Lambda ends what hangs, and that is an answer too.
-    local ask=(lambda invoke --function-name "$stack-judge:live" --cli-binary-format raw-in-base64-out
-        --cli-read-timeout 360 --payload "file://$smoke_event")
-    if ! run amazon "${ask[@]}" "$work/answer.json"; then
+    if ! run amazon "${question[@]}" "$work/answer.json"; then
         say "it could not be asked, which is not the judge's fault: stack $stack stays as commit $commit made it, untried"
-        say "  to ask again: aws --region $region ${ask[*]} /dev/stdout"
+        say "  to ask again: aws --region $region ${question[*]} /dev/stdout"
         [[ -z $before ]] || say "  to go back: ./deploy.sh from the commit, and with the parameters, of before"
         exit 1
     fi
-    [[ -n $dry_run ]] || grep --quiet '"rating":' "$work/answer.json" || {
+    [[ -n $dry_run ]] || rates "$work/answer.json" || {
         say "the answer holds no rating: $(head -c 600 "$work/answer.json")"
         return 1
     }

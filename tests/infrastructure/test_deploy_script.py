@@ -35,7 +35,8 @@ case "$*" in
         echo "{status}" ;;
     *describe-stacks*Parameters*) printf '%s\n' {former} | paste --serial ;;
     *get-template*) echo 'the former template' ;;
-    "lambda invoke"*) {{ {answer}; }} >"${{@: -1}}" ;;
+    "lambda invoke"*)
+        if grep --quiet "deploy .*--stack-name pkai " "{log}"; then {answer}; else {former_answer}; fi >"${{@: -1}}" ;;
 esac
 """
 DOCKER = """#!/usr/bin/env bash
@@ -53,6 +54,7 @@ class Account:
     folder: Path
     version: str = "2.9.19"
     status: str = "UPDATE_COMPLETE"  # of the stack; empty where there is none
+    former_answer: str = RATED  # of what is deployed before
     answer: str = RATED
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -63,6 +65,7 @@ class Account:
             log=self._log,
             status=self.status,
             former=shlex.join(FORMER),
+            former_answer=self.former_answer,
             answer=self.answer,
         )
         for name, text in (("aws", aws), ("docker", DOCKER), ("uname", "#!/bin/sh\necho aarch64\n")):
@@ -137,8 +140,22 @@ def test_a_question_that_could_not_be_asked_takes_nothing_back(account: Account)
     assert len(account.deployed()) == 1
     told = done.stderr.partition("it could not be asked")[2]
     (again,) = re.findall("to ask again: aws --region eu-central-1 (.+)", told)
-    assert again.split()[:-1] == account.asked("lambda invoke")[0][:-1]
+    assert again.split()[:-1] == account.asked("lambda invoke")[-1][:-1]
     assert "to go back:" in told
+
+
+def test_what_gave_no_rating_before_is_not_put_back(account: Account) -> None:
+    account.former_answer = account.answer = FAILED
+    done = account.deploy()
+    assert done.returncode == 1
+    assert len(account.deployed()) == 1
+    assert "Nothing to go back to" in done.stderr
+
+
+def test_what_could_not_be_asked_before_may_be_put_back(account: Account) -> None:
+    account.former_answer, account.answer = CANNOT_ASK, FAILED
+    assert account.deploy().returncode == 1
+    assert len(account.deployed()) == 3
 
 
 @pytest.mark.parametrize("version", ["1.45.11", "1.29.0"])
