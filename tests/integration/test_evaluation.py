@@ -117,7 +117,9 @@ def test_cross_validation_tells_models_length_and_people_side_by_side(
 def test_cross_validation_splits_by_piece_and_player(
     split: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = step(place, "cv", place / "rated", "--split", split, "--folds", "2", "--repeats", "1", "--json")
+    arguments = step(
+        place, "cv", place / "rated", "--model", "pdr", "--split", split, "--folds", "2", "--repeats", "1", "--json"
+    )
     assert main(arguments) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["plan"] == {"split": split, "k": 2, "repeats": 1, "seed": 0}
@@ -126,8 +128,8 @@ def test_cross_validation_splits_by_piece_and_player(
 
 def test_all_weights_can_be_taught(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = step(
-        place, "cv", place / "rated", "--learn", "all-weights", "--steps", "2", "--split", "player", "--folds", "3",
-        "--repeats", "1", "--json",
+        place, "cv", place / "rated", "--model", "pdr", "--learn", "all-weights", "--steps", "2", "--split", "player",
+        "--folds", "3", "--repeats", "1", "--json",
     )  # fmt: skip
     assert main(arguments) == 0
     assert "pdr 0.0.1, all weights taught" in json.loads(capsys.readouterr().out)["judges"]
@@ -138,8 +140,8 @@ def test_evaluation_tells_the_model_its_seeds_and_the_baselines(
 ) -> None:
     out = place / "model" / "results" / "agreement.json"
     arguments = step(
-        place, "evaluate", place / "rated", "--each-seed", "--handcrafted", "--settings", "clean", "tempo-equalised",
-        "--out", out,
+        place, "evaluate", place / "rated", "--model", "pdr", "--each-seed", "--handcrafted",
+        "--settings", "clean", "tempo-equalised", "--out", out,
     )  # fmt: skip
     assert main(arguments) == 0
     table = capsys.readouterr().out
@@ -156,7 +158,9 @@ def test_robustness_is_measured(
 ) -> None:
     monkeypatch.setattr(instruments, "SAMPLED_GRANDS", ())  # nothing is fetched here
     out = place / "model" / "results" / "robustness.json"
-    arguments = step(place, "robustness", place / "rated", "--performances", "1", "--conditions", "2", "--out", out)
+    arguments = step(
+        place, "robustness", place / "rated", "--model", "pdr", "--performances", "1", "--conditions", "2", "--out", out
+    )
     assert main(arguments) == 0
     assert "of a level" in capsys.readouterr().out
     found = read(out)
@@ -172,7 +176,7 @@ def test_real_recordings_are_made_worse_and_counted(
 ) -> None:
     recording_files.write(tmp_path / "a.wav", piano_tone.notes(31.0, 22_050))
     out = place / "model" / "results" / "worsened.json"
-    assert main(step(place, "worsened", tmp_path, "--seeds", "1", "--out", out)) == 0
+    assert main(step(place, "worsened", tmp_path, "--model", "pdr", "--seeds", "1", "--out", out)) == 0
     shown = capsys.readouterr().out.splitlines()
     assert [line.partition(", all ")[0].partition(": pauses ")[0] for line in shown] == [
         "pdr 0.0.1: scored below the original",
@@ -180,7 +184,7 @@ def test_real_recordings_are_made_worse_and_counted(
     ]
     assert read(out)["judges"]["pdr 0.0.1"]["all"]["n"] == 4
     assert read(out)["judges"]["pdr 0.0.1"]["placed"]["all"]["n"] == 4
-    assert main(step(place, "worsened", place / "rated")) == 1  # no recording there
+    assert main(step(place, "worsened", place / "rated", "--model", "pdr")) == 1  # no recording there
 
 
 def test_the_card_is_written_from_what_was_measured(place: Path) -> None:
@@ -192,11 +196,11 @@ def test_the_card_is_written_from_what_was_measured(place: Path) -> None:
 
 
 def test_what_cannot_be_measured_is_told_on_one_line(place: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert main(step(place, "cv", place / "rated", "--folds", "1")) == 1
+    assert main(step(place, "cv", place / "rated", "--model", "pdr", "--folds", "1")) == 1
     assert "cv: k is 1; it must be 2 or more" in caplog.text
-    assert main(step(place, "cv", place / "nothing")) == 1
+    assert main(step(place, "cv", place / "nothing", "--model", "pdr")) == 1
     assert "holds no ratings.csv" in caplog.text
-    assert main(step(place, "cv", place / "rated", "--setting", "underwater")) == 1
+    assert main(step(place, "cv", place / "rated", "--model", "pdr", "--setting", "underwater")) == 1
     assert "no setting 'underwater'; there are: clean" in caplog.text
     assert main(step(place, "evaluate", place / "rated", "--checkpoints", "a", "b", "--heard-as-one", "2")) == 1
     assert "name it: --ladder FOLDER" in caplog.text

@@ -104,8 +104,8 @@ def _write_model(folder: Path) -> None:
 
 def fine_tune(studio: Path, out: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
     return command(
-        "training", "fine-tune", "--recordings", studio / "recordings", "--pairs", studio / "pairs.csv",
-        "--model-dir", studio / "model", "--out", out, "--threads", "1", "--no-references", *more,
+        "training", "fine-tune", "--name", "pdr", "--recordings", studio / "recordings",
+        "--pairs", studio / "pairs.csv", "--model-dir", studio / "model", "--out", out, "--threads", "1", "--no-references", *more,
     )  # fmt: skip
 
 
@@ -135,7 +135,16 @@ def test_recordings_and_pairs_become_a_model_that_scores(studio: Path, tmp_path:
     assert json.loads(scored.stdout)["model"]["sha256"] == hashlib.sha256(new.onnx).hexdigest()
 
     evaluated = command(
-        "training", "evaluate", studio / "recordings", "--pairs", studio / "pairs.csv", "--model-dir", out, "--json"
+        "training",
+        "evaluate",
+        studio / "recordings",
+        "--pairs",
+        studio / "pairs.csv",
+        "--model-dir",
+        out,
+        "--model",
+        "pdr",
+        "--json",
     )
     assert evaluated.returncode == 0, evaluated.stderr
     found = json.loads(evaluated.stdout)
@@ -156,7 +165,7 @@ def test_what_does_not_help_is_said_and_not_written(studio: Path, tmp_path: Path
 def test_pairs_without_recordings_are_named(studio: Path, tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs.csv", [Pair(f"lost{i}", f"lost{i + 1}", 1) for i in range(0, 60)])
     steps: tuple[list[str | Path], ...] = (
-        ["fine-tune", "--recordings", studio / "recordings", "--out", tmp_path / "new"],
+        ["fine-tune", "--name", "pdr", "--recordings", studio / "recordings", "--out", tmp_path / "new"],
         ["evaluate", studio / "recordings"],
     )
     for step in steps:
