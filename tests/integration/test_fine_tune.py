@@ -105,7 +105,8 @@ def _write_model(folder: Path) -> None:
 def fine_tune(studio: Path, out: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
     return command(
         "training", "fine-tune", "--name", "pdr", "--recordings", studio / "recordings",
-        "--pairs", studio / "pairs.csv", "--model-dir", studio / "model", "--out", out, "--threads", "1", "--no-references", *more,
+        "--pairs", studio / "pairs.csv", "--model-dir", studio / "model", "--out", out,
+        "--threads", "1", "--no-references", *more,
     )  # fmt: skip
 
 
