@@ -87,7 +87,9 @@ export class Api {
     const form = new FormData();
     for (const [field, value] of Object.entries(offered.fields)) form.append(field, value);
     form.append("file", audio);
-    await send("POST", offered.url, form, {}, sending);
+    await send("POST", offered.url, form, {}, sending).catch((reason: Refusal) => {
+      throw reason.code === "signed_out" ? new Refusal("unknown", reason.told) : reason; // S3 knows no session
+    });
     sending.onProgress(null);
     return this.answerAt(offered.assessment, sending);
   }
@@ -96,11 +98,11 @@ export class Api {
   private async answerAt(path: string, sending: Sending): Promise<Assessment> {
     const giveUpAt = Date.now() + MAX_POLLING_MS;
     for (let pauseS = FIRST_POLL_S; Date.now() < giveUpAt; pauseS = Math.min(pauseS * POLL_GROWTH, MAX_POLL_S)) {
-      const answer = await this.patiently(sending, () => this.ask("GET", path, null, {}, sending));
-      const found = answer.body as Found;
-      if (found.status === "done") return found.assessment;
-      if (found.status === "failed") throw Refusal.of(422, found);
-      await pause(Math.max(pauseS, answer.retryAfterS ?? 0), sending.signal);
+      const answer = await this.patiently(sending, () => this.ask("GET", path, null, {}, sending)).catch(unlessOffLine);
+      const found = answer?.body as Found | undefined;
+      if (found?.status === "done") return found.assessment;
+      if (found?.status === "failed") throw Refusal.of(422, found);
+      await pause(Math.max(pauseS, answer?.retryAfterS ?? 0), sending.signal);
     }
     throw new Refusal("slow");
   }
@@ -192,6 +194,12 @@ function send(
     };
     request.send(body);
   });
+}
+
+/** What was received is judged, though a phone may lose its line meanwhile. */
+function unlessOffLine(reason: Refusal): null {
+  if (reason.code !== "network") throw reason;
+  return null;
 }
 
 function parsed(text: string): unknown {

@@ -8,11 +8,12 @@ import { random } from "./random";
 import { Recorder } from "./recorder";
 import { Refusal } from "./refusal";
 import type { Session } from "./session";
-import type { Take, Takes } from "./takes";
+import { holdParts, nameOf, type Take, type Takes } from "./takes";
 
 export const MIN_PLAYED_S = 8;
 // A little less than the service takes, for the recorder itself goes on for a moment.
 export const MAX_PLAYED_S = 20 * 60 - 5;
+const MAX_FILE_BYTES = 50 * 1024 ** 2;
 // Two recordings in base64, a third longer so, must fit into one request.
 const MAX_PAIR_BYTES = (MAX_DIRECT_BYTES * 3) / 4;
 
@@ -120,8 +121,8 @@ export function useDesk(config: Config, session: Session, kept: Takes, firstProb
     }
   };
 
-  const newTake = (audio: Blob, name: string, recorded: boolean): Take => ({
-    id: random(),
+  const newTake = (audio: Blob, name: string, recorded: boolean, id = random()): Take => ({
+    id,
     at: Date.now(),
     name,
     piece,
@@ -135,18 +136,23 @@ export function useDesk(config: Config, session: Session, kept: Takes, firstProb
     if (isBeginning.current) return; // asked twice while people are asked for the microphone
     isBeginning.current = true;
     setProblem(null);
-    const recorder = await Recorder.begin()
+    const id = random();
+    const at = Date.now();
+    const letGo = holdParts(id);
+    const recorder = await Recorder.begin((audio, n) => void kept.putPart({ take: id, n, at, piece, audio }))
       .catch((reason) => fail(reason, null))
       .finally(() => (isBeginning.current = false));
-    if (!recorder) return;
+    if (!recorder) return letGo();
     show({ kind: "recording", recorder });
     const audio = await recorder.recorded;
-    if (audio === null) return show({ kind: "stage" });
-    if (recorder.durationS < MIN_PLAYED_S) return fail(new Refusal("too_short"), null);
-    const suffix = audio.type.includes("mp4") ? "m4a" : audio.type.includes("ogg") ? "ogg" : "webm";
-    const take = newTake(audio, `take.${suffix}`, true);
-    await keep(take); // before anything can go wrong on the way
-    await send(take);
+    const isLongEnough = recorder.durationS >= MIN_PLAYED_S;
+    const take = audio && isLongEnough ? newTake(audio, nameOf(audio), true, id) : null;
+    if (take) await keep(take); // before anything can go wrong on the way
+    await kept.removeParts(id);
+    letGo();
+    if (take) await send(take);
+    else if (audio === null) show({ kind: "stage" });
+    else fail(new Refusal("too_short"), null);
   };
 
   const takeFile = async (file: File): Promise<void> => {
@@ -154,9 +160,11 @@ export function useDesk(config: Config, session: Session, kept: Takes, firstProb
     setProblem(null);
     const isOther = file.type !== "" && !/^(audio|video)\/|^application\/(ogg|octet-stream)$/.test(file.type);
     if (isOther || file.size === 0) return fail(new Refusal("wrong_file"), null);
-    // Read at once: what a picker or a drop gave may be gone when it is sent again.
-    const audio = new Blob([await file.arrayBuffer()], { type: file.type });
-    await send(newTake(audio, file.name, false));
+    if (file.size > MAX_FILE_BYTES) return fail(new Refusal("too_large"), null);
+    // Read at once: what a picker or a drop gave may be gone when it is sent again. It may lie in the cloud, too.
+    const { signal } = begin(false);
+    const content = await unlessAborted(file.arrayBuffer(), signal).catch((reason) => fail(reason, null));
+    if (content) await send(newTake(new Blob([content], { type: file.type }), file.name, false));
   };
 
   const compare = async (first: Take, second: Take): Promise<void> => {
@@ -187,4 +195,12 @@ export function useDesk(config: Config, session: Session, kept: Takes, firstProb
     toStage: () => (setProblem(null), show({ kind: "stage" })),
     dismiss: () => setProblem(null),
   };
+}
+
+/** What a file holds, unless people no longer wait for it. */
+function unlessAborted<T>(reading: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(new Refusal("cancelled")));
+    reading.then(resolve, (reason: Error) => reject(new Refusal("unreadable_file", reason.message)));
+  });
 }

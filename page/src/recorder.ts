@@ -3,9 +3,11 @@
 import { Refusal } from "./refusal";
 
 const BITS_PER_SECOND = 96_000;
-const TYPES = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
 const LOWEST_DB = -60;
 const FFT_SIZE = 8192;
+const PART_MS = 1000;
+// A microphone that is taken for so long, by a call or another page, is not given back.
+const MAX_MUTED_MS = 1000;
 
 const WAY_OF_NAME: Record<string, string> = {
   NotAllowedError: "microphone_refused",
@@ -30,21 +32,36 @@ export class Recorder {
     private readonly media: MediaRecorder,
     private readonly context: AudioContext,
     private readonly analyser: AnalyserNode,
+    onPart: (part: Blob, n: number) => void,
   ) {
     this.samples = new Float32Array(2048);
     this.spectrum = new Float32Array(analyser.frequencyBinCount);
-    media.ondataavailable = (event) => this.parts.push(event.data);
+    media.ondataavailable = (event) => onPart(event.data, this.parts.push(event.data));
     this.recorded = new Promise((resolve) => {
       media.onstop = () => {
         this.letGo();
         resolve(this.isDiscarded ? null : new Blob(this.parts, { type: media.mimeType.split(";")[0] || "audio/webm" }));
       };
     });
-    media.start(1000);
+    for (const track of stream.getAudioTracks()) {
+      track.onmute = () => setTimeout(() => track.muted && this.end(), MAX_MUTED_MS);
+    }
+    context.onstatechange = () => {
+      if (!this.isHeard && context.state !== "closed") void context.resume().catch(() => undefined);
+    };
+    media.start(PART_MS);
   }
 
-  /** Ask for the microphone and begin. What browsers do to voices would spoil a piano, so it is switched off. */
-  static async begin(): Promise<Recorder> {
+  /** Whether `level` and `spectrum` are of now: a phone may suspend what they are made by, and still record. */
+  get isHeard(): boolean {
+    return this.context.state === "running";
+  }
+
+  /**
+   * Ask for the microphone and begin. What browsers do to voices would spoil a piano, so it is switched off. Each
+   * records in the format that it plays best. `onPart` is given what was recorded, second by second, counted from 1.
+   */
+  static async begin(onPart: (part: Blob, n: number) => void): Promise<Recorder> {
     if (!window.isSecureContext) throw new Refusal("not_secure");
     if (!navigator.mediaDevices?.getUserMedia || typeof MediaRecorder === "undefined") {
       throw new Refusal("no_microphone");
@@ -58,9 +75,8 @@ export class Recorder {
       const context = new AudioContext();
       const analyser = new AnalyserNode(context, { fftSize: FFT_SIZE, smoothingTimeConstant: 0.55 });
       context.createMediaStreamSource(stream).connect(analyser);
-      const type = TYPES.find((known) => MediaRecorder.isTypeSupported(known));
-      const options = { audioBitsPerSecond: BITS_PER_SECOND, ...(type ? { mimeType: type } : {}) };
-      return new Recorder(stream, new MediaRecorder(stream, options), context, analyser);
+      const media = new MediaRecorder(stream, { audioBitsPerSecond: BITS_PER_SECOND });
+      return new Recorder(stream, media, context, analyser, onPart);
     } catch (reason) {
       stop(stream);
       throw reason;

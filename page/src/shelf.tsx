@@ -10,6 +10,8 @@ import type { Take } from "./takes";
 import { levelName, points, Spoken, useWords, when } from "./words/words";
 
 const MIN_FOR_CURVE = 2;
+// Safari's "tracking prevention" deletes what a page keeps, after a week without a visit to it.
+const FORGETS = navigator.vendor.startsWith("Apple");
 
 export function Shelf({ desk, areKept }: { desk: Desk; areKept: boolean }): JSX.Element {
   const words = useWords();
@@ -20,11 +22,12 @@ export function Shelf({ desk, areKept }: { desk: Desk; areKept: boolean }): JSX.
   const tick = (id: string) =>
     setTicked(ticked.includes(id) ? ticked.filter((other) => other !== id) : [...ticked, id].slice(-2));
   const [first, second] = chosen;
+  const kept = FORGETS ? words.takesForgotten : words.takesHint;
   return (
     <section class="shelf" aria-labelledby="shelf">
       <header>
         <h2 id="shelf">{words.yourTakes}</h2>
-        <p class={areKept ? "hint" : "hint warn"}>{areKept ? words.takesHint : words.takesLost}</p>
+        <p class={areKept ? "hint" : "hint warn"}>{areKept ? kept : words.takesLost}</p>
       </header>
       <Removed desk={desk} />
       {judged.length >= MIN_FOR_CURVE && <Curve takes={judged} />}

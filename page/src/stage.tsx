@@ -86,7 +86,7 @@ function PieceChoice({ desk }: { desk: Desk }): JSX.Element {
   );
 }
 
-/** Keep a phone's screen on: one that locks takes the microphone away. */
+/** Keep a phone's screen on: one that locks takes the microphone away, or the line. */
 function useWakefulness(): void {
   useEffect(() => {
     let lock: WakeLockSentinel | null = null;
@@ -119,7 +119,7 @@ export function Listening({ recorder }: { recorder: Recorder }): JSX.Element {
     const timer = setInterval(() => {
       const now = recorder.durationS;
       const heard = recorder.level();
-      if (heard >= FAINT) quietSince.current = now;
+      if (heard >= FAINT || !recorder.isHeard) quietSince.current = now;
       setPlayed(now);
       setLevel(heard);
     }, 100);
@@ -162,6 +162,7 @@ export function Listening({ recorder }: { recorder: Recorder }): JSX.Element {
 export function Waiting({ desk }: { desk: Desk }): JSX.Element {
   const words = useWords();
   const heading = useRef<HTMLHeadingElement>(null);
+  useWakefulness();
   useEffect(() => arriveAt(heading.current), []);
   if (desk.screen.kind !== "sending") return <></>;
   const { progress, waiting, both } = desk.screen;

@@ -36,10 +36,12 @@ export function Waveform({ audio, assessment, dark, player }: Props): JSX.Elemen
   const surfer = useRef<WaveSurfer | null>(null);
   const [plays, setPlays] = useState(false);
   const [time, setTime] = useState(0);
+  const [isPlayable, setIsPlayable] = useState(true);
   const duration = assessment.recording.duration_s;
 
   useEffect(() => {
     let gone = false;
+    setIsPlayable(true);
     void draw(audio, assessment, dark).then(({ made, host }) => {
       if (gone || !frame.current) return made.destroy();
       frame.current.replaceChildren(host);
@@ -48,6 +50,9 @@ export function Waveform({ audio, assessment, dark, player }: Props): JSX.Elemen
       made.on("pause", () => setPlays(false));
       made.on("finish", () => setPlays(false));
       made.on("timeupdate", (now) => setTime(Math.round(now)));
+      made.on("error", () => {
+        if (made.getMediaElement()?.error) setIsPlayable(false);
+      });
       void load(made, audio, duration);
     });
     return () => {
@@ -57,7 +62,9 @@ export function Waveform({ audio, assessment, dark, player }: Props): JSX.Elemen
     };
   }, [audio, assessment, dark]);
 
-  useImperativeHandle(player ?? null, () => ({ hear: (from, to) => void surfer.current?.play(from, to) }), []);
+  const cannot = () => setIsPlayable(false);
+  const playPause = () => void surfer.current?.playPause().catch(cannot);
+  useImperativeHandle(player ?? null, () => ({ hear: (from, to) => void surfer.current?.play(from, to).catch(cannot) }), []);
 
   const onKeyDown = (event: KeyboardEvent) => {
     const steps: Record<string, number> = { ArrowLeft: -STEP_S, ArrowRight: STEP_S };
@@ -65,7 +72,7 @@ export function Waveform({ audio, assessment, dark, player }: Props): JSX.Elemen
     if (!made) return;
     if (event.key in steps) made.setTime(Math.min(duration, Math.max(0, made.getCurrentTime() + steps[event.key]!)));
     else if (event.key === "Home") made.setTime(0);
-    else if (event.key === " " || event.key === "Enter") void made.playPause();
+    else if (event.key === " " || event.key === "Enter") playPause();
     else return;
     event.preventDefault();
   };
@@ -86,7 +93,7 @@ export function Waveform({ audio, assessment, dark, player }: Props): JSX.Elemen
       />
       {attentionVaries(assessment) && <Attention assessment={assessment} />}
       <div class="waveform-foot">
-        <button type="button" class="play" onClick={() => void surfer.current?.playPause()}>
+        <button type="button" class="play" disabled={!isPlayable} onClick={playPause}>
           <svg viewBox="0 0 24 24" aria-hidden="true">
             <path d={plays ? "M7 5h4v14H7zM13 5h4v14h-4z" : "M8 5v14l11-7z"} />
           </svg>
@@ -95,6 +102,7 @@ export function Waveform({ audio, assessment, dark, player }: Props): JSX.Elemen
         <span class="time" aria-hidden="true">{`${minutes(time)} / ${minutes(duration)}`}</span>
         <Legend dark={dark} />
       </div>
+      {!isPlayable && <p class="hint warn" role="status">{words.unplayable}</p>}
     </div>
   );
 }
@@ -180,10 +188,13 @@ function adoptStyles(made: WaveSurfer): void {
   }
 }
 
-/** Give it the recording; one that this browser cannot decode is drawn as a line, coloured all the same. */
+/**
+ * Give it the recording, and its length, which one that this browser cannot play does not tell; what it cannot decode is
+ * drawn as a line, coloured all the same.
+ */
 async function load(made: WaveSurfer, audio: Blob, duration: number): Promise<void> {
   try {
-    await made.loadBlob(audio);
+    await made.loadBlob(audio, undefined, duration);
   } catch {
     await made.loadBlob(audio, [new Float32Array(512).fill(0.3)], duration).catch(() => undefined);
   }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Playwright, Route, expect
+from playwright.sync_api import Page, Playwright, Request, Route, expect
 
 import chromium
 from pkai.serve import LocalServer
@@ -130,6 +130,89 @@ def test_a_busy_service_is_asked_again_and_then_left_to_people(opened: Opening, 
     page.unroute("**/v1/assessments")
     page.get_by_role("alert").get_by_role("button", name="Send again").click()
     page.wait_for_selector(".answer .dial")
+
+
+def test_a_line_that_breaks_while_the_answer_is_awaited_costs_no_second_upload(
+    opened: Opening, recordings: Path
+) -> None:
+    page = opened()
+    n_asked = n_uploads = 0
+
+    def broken(route: Route) -> None:
+        nonlocal n_asked
+        n_asked += 1
+        if n_asked < 3:
+            route.abort()
+        else:
+            route.continue_()
+
+    def count(request: Request) -> None:
+        nonlocal n_uploads
+        n_uploads += UPLOADS.search(request.url) is not None
+
+    page.on("request", count)
+    page.route("**/v1/assessments/*", broken)
+    give(page, recordings / "large.wav")
+    page.wait_for_selector(".answer .dial")
+    assert (n_asked, n_uploads) == (3, 1)
+
+
+def test_a_bucket_that_refuses_an_upload_signs_nobody_out(opened: Opening, recordings: Path) -> None:
+    page = opened()
+    page.route(UPLOADS, lambda route: route.fulfill(status=403, body="<Error><Code>AccessDenied</Code></Error>"))
+    give(page, recordings / "large.wav")
+    assert "Something went wrong" in told(page)
+
+
+def test_a_file_that_cannot_be_read_is_told(opened: Opening, recordings: Path) -> None:
+    page = opened(
+        first='Blob.prototype.arrayBuffer = () => Promise.reject(new DOMException("gone", "NotReadableError"));'
+    )
+    give(page, recordings / "good.mp3")
+    said = told(page)
+    assert "could not be read" in said and "in a cloud" in said
+
+
+def test_a_file_that_takes_long_to_read_can_be_given_up(opened: Opening, recordings: Path) -> None:
+    page = opened(first="Blob.prototype.arrayBuffer = () => new Promise(() => {});")
+    give(page, recordings / "good.mp3")
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".record")).to_be_visible()
+    expect(page.locator(".trouble")).to_have_count(0)
+
+
+def test_a_film_is_refused_before_it_is_read(opened: Opening, tmp_path: Path) -> None:
+    film = tmp_path / "film.mov"
+    with film.open("wb") as file:
+        file.truncate(60_000_000)
+    page = opened(first="window.asked = 0; Blob.prototype.arrayBuffer = () => { window.asked += 1; };")
+    give(page, film)
+    assert "too large" in told(page)
+    assert page.evaluate("window.asked") == 0
+
+
+# The connection to the database is lost, as on a phone that was short of memory; a new one is good.
+LOST_ONCE = """
+    const transaction = IDBDatabase.prototype.transaction;
+    let first = null;
+    IDBDatabase.prototype.transaction = function (...what) {
+        first ??= this;
+        if (this === first && window.isLost) throw new DOMException("lost", "InvalidStateError");
+        return transaction.apply(this, what);
+    };
+"""
+
+
+def test_a_lost_database_is_found_again(opened: Opening, recordings: Path) -> None:
+    page = opened(first=LOST_ONCE)
+    page.evaluate("window.isLost = true")
+    give(page, recordings / "noise.mp3")
+    assert "no recording that I can hear" in told(page)
+    give(page, recordings / "good.mp3")
+    page.wait_for_selector(".answer .dial")
+    page.reload()
+    expect(page.locator(".takes li")).to_have_count(1)
 
 
 # Time in the page runs 60 times as fast, and its requests give up as much sooner.

@@ -135,3 +135,11 @@ def test_nothing_is_wider_than_the_screen(width: int, opened: Opening, recording
     assert len(set(page.evaluate(widths))) == 1
     judged(page, recordings / "good.mp3")
     assert len(set(page.evaluate(widths))) == 1
+    page.locator(".back").click()
+    page.context.set_offline(True)
+    page.set_input_files("input[type=file]", recordings / "good.mp3")
+    page.wait_for_selector(".trouble")
+    assert len(set(page.evaluate(widths))) == 1
+    for name in page.locator(".take-name").all():
+        box = name.bounding_box()
+        assert box is not None and box["width"] > 100

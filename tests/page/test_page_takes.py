@@ -8,6 +8,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
+import recording_files
 from chromium import until
 from conftest import ROOT
 from pkai.serve import LocalServer
@@ -19,6 +20,13 @@ KEEPING_STREAMS = """
     const asking = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     navigator.mediaDevices.getUserMedia = (wish) =>
         asking(wish).then((stream) => (window.streams.push(stream), stream));
+"""
+
+KEEPING_CONTEXTS = """
+    window.contexts = [];
+    window.AudioContext = class extends window.AudioContext {
+        constructor(...how) { super(...how); window.contexts.push(this); }
+    };
 """
 
 
@@ -102,6 +110,74 @@ def test_a_microphone_that_goes_away_ends_the_recording_and_what_was_played_is_j
     expect(page.locator(".listening .hint")).to_contain_text("Long enough", timeout=60_000)
     page.evaluate("window.streams[0].getTracks().forEach((track) => track.stop())")
     assert 0 <= int(judged(page)) <= 100
+
+
+def test_a_microphone_that_a_call_takes_ends_the_recording_and_what_was_played_is_judged(opened: Opening) -> None:
+    page = opened(first=KEEPING_STREAMS)
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.locator(".listening .hint")).to_contain_text("Long enough", timeout=60_000)
+    page.evaluate(
+        """for (const track of window.streams[0].getTracks()) {
+            Object.defineProperty(track, "muted", { value: true });
+            track.dispatchEvent(new Event("mute"));
+        }"""
+    )
+    assert 0 <= int(judged(page)) <= 100
+
+
+def test_sound_that_the_browser_suspends_goes_on_and_is_not_called_faint(opened: Opening) -> None:
+    page = opened(first=KEEPING_CONTEXTS)
+    page.get_by_role("button", name="Record", exact=True).click()
+    until(page, "Number(document.querySelector('.meter').getAttribute('aria-valuenow')) > 20")
+    page.evaluate("window.contexts[0].suspend()")
+    until(page, "window.contexts[0].state === 'running'")
+    until(page, "Number(document.querySelector('.meter').getAttribute('aria-valuenow')) > 20")
+    page.get_by_role("button", name="Discard").click()
+
+
+def test_what_was_played_before_the_page_was_left_is_there_when_one_comes_back(opened: Opening) -> None:
+    page = opened()
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.locator(".listening .hint")).to_contain_text("Long enough", timeout=60_000)
+    page.wait_for_timeout(1500)
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector(".record")
+    expect(other.locator(TAKES)).to_have_count(0)  # it goes on in its own tab
+    other.close()
+    page.reload()
+    expect(page.locator(TAKES)).to_contain_text("not judged yet")
+    page.get_by_role("button", name="Send again").click()
+    assert 0 <= int(judged(page)) <= 100
+    page.reload()
+    expect(page.locator(TAKES)).to_have_count(1)
+
+
+def test_a_recording_that_was_discarded_or_judged_leaves_no_parts(opened: Opening) -> None:
+    page = opened()
+    for way in ("Discard", "Stop and judge"):
+        page.get_by_role("button", name="Record", exact=True).click()
+        page.wait_for_timeout(2500)
+        page.get_by_role("button", name=way).click()
+        page.wait_for_selector(".record")
+        until(
+            page,
+            """new Promise((resolve) => {
+                indexedDB.open("pkai").onsuccess = ({ target: { result } }) => {
+                    result.transaction("parts").objectStore("parts").count().onsuccess = (counted) =>
+                        (result.close(), resolve(counted.target.result === 0));
+                };
+            })""",
+        )
+
+
+def test_a_recording_that_the_browser_cannot_play_is_drawn_and_told(opened: Opening, tmp_path: Path) -> None:
+    page = opened()
+    give(page, recording_files.write(tmp_path / "good.aiff"))
+    judged(page)
+    page.wait_for_selector(".waveform-frame canvas")
+    expect(page.locator(".waveform")).to_contain_text("This browser cannot play this recording")
+    expect(page.locator(".play")).to_be_disabled()
 
 
 def test_asking_twice_for_the_microphone_leaves_none_on(opened: Opening) -> None:

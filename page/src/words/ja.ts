@@ -63,6 +63,7 @@ export const ja: Words = {
   play: "再生",
   pause: "一時停止",
   position: "再生位置",
+  unplayable: "このブラウザーではこの録音を再生できませんが、採点はできています。",
   noAudio: "録音そのものは、もう保存されていません。",
   passages: "聴きどころ",
   strongest: (from, to) => `よかったところ：${from}〜${to}`,
@@ -110,6 +111,7 @@ export const ja: Words = {
   again: "もう一度弾く",
   yourTakes: "これまでの演奏",
   takesHint: "このブラウザーにだけ保存されます。",
+  takesForgotten: "このブラウザーにだけ保存されます。Safari では、1週間このページを開かないと消えます。",
   takesLost: "このブラウザーには保存できないため、ページを離れると演奏は消えます。",
   progress: "上達の記録",
   progressTold: (n, first, last) => `${n}回の演奏。最初は${first}点、直近は${last}点です`,
@@ -147,6 +149,10 @@ export const ja: Words = {
     wrong_file: [
       "録音として読み取れません",
       "MP3、M4A、WebM、Ogg、Opus、FLAC、WAV、または音声の入った動画をお送りください。",
+    ],
+    unreadable_file: [
+      "ファイルを読み取れませんでした",
+      "クラウドにある場合は、この端末に保存してから選び直してください。",
     ],
     cut_file: ["ファイルが途中で終わっています", "転送の途中で切れたようです。元の録音からコピーし直してください。"],
     too_short: ["演奏が短すぎます", "8秒以上弾いてください。一曲通して弾くと、より確かな採点になります。"],
