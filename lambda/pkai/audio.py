@@ -53,6 +53,8 @@ _EACH_OF_TWO = np.float32(np.sqrt(0.5))
 _CANCELLED = 0.01
 # Sampling rates that a recording has; another is an accident or an attack, which resampling would take much memory for.
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 768_000
+# Nobody records more; of hundreds, two seconds take gigabytes.
+_MOST_CHANNELS = 64
 # What an encoder adds to a recording that is just as long as it may be.
 _PADDING_S = 0.1
 # Full scale is 1; float samples may pass it, but not so far.
@@ -113,8 +115,10 @@ def stream(
     """
     state = decoding if decoding is not None else Decoding()
     _refuse_missing_or_empty(source)
+    _refuse_packed(source)
     with _open(source) as container:
         audio = _audio_stream(container)
+        _refuse_channels(audio.codec_context.channels)
         state.codec = audio.codec_context.name
         state.channels = audio.codec_context.channels
         state.source_sample_rate = audio.codec_context.sample_rate
@@ -157,6 +161,21 @@ def _refuse_missing_or_empty(source: AudioSource) -> None:
         source.seek(0)
     if size == 0:
         raise EmptyRecording(f"the file is empty (0 bytes); {_SUPPORTED_HINT}")
+
+
+def _refuse_packed(source: AudioSource) -> None:
+    try:
+        with _raw(source) as file:
+            is_packed = header.unpacks_while_it_is_opened(file)
+    except OSError as err:
+        raise RecordingNotFound("the file may not be read; give yourself the right to read it") from err
+    if is_packed:
+        raise UnsupportedAudio(f"what is in the file beside its sound is packed; export it anew, or {_SUPPORTED_HINT}")
+
+
+def _refuse_channels(n_channels: int) -> None:
+    if n_channels > _MOST_CHANNELS:
+        raise UnsupportedAudio(f"sound of {n_channels} channels cannot be mixed; send mono or stereo")
 
 
 def _size_of(path: Path) -> int:
@@ -228,6 +247,7 @@ def _resampled(
                 raise UnsupportedAudio(
                     f"sound sampled at {frame.sample_rate} Hz cannot be heard; send one at 8,000 to 192,000 Hz"
                 )
+            _refuse_channels(frame.layout.nb_channels)
             # Planar, as it computes inside: of packed samples, even of one channel, it makes a copy each way.
             resampler, gathered = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate), av.AudioFifo()
             layout = found

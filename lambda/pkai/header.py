@@ -17,6 +17,15 @@ _XING_HAS_FRAME_COUNT = 0x1
 # WAV's tags of uncompressed samples: integers, floats, and either. Their bytes in a second follow from rate and width,
 # which FFmpeg goes by, too; recorders get the header's own figure wrong now and then.
 _SAMPLES_AS_THEY_ARE = (1, 3, 0xFFFE)
+# How a QuickTime index that is packed begins.
+_PACKED_INDEX = b"dcomzlib"
+_READ_AT_ONCE = 1 << 20
+# More than the service takes; larger files are on the machine of whoever has them judged.
+_SEARCHED_BYTES = 64 << 20
+# Of an ID3v2 tag, as FFmpeg reads it whatever the version.
+_TAG_BYTES = 10
+_EXTENDED_HEADER, _PACKED_FRAME = 0x40, 0x0008
+_MOST_TAGS, _MOST_FRAMES = 1_000, 2_000
 
 
 def wav_duration_s(file: IO[bytes]) -> float | None:
@@ -46,7 +55,7 @@ def mp3_frames(file: IO[bytes]) -> int | None:
     frame = file.read(64)
     for offset in _XING_OFFSETS:
         if frame[offset : offset + 4] in (b"Xing", b"Info"):
-            flags, count = struct.unpack_from(">II", frame, offset + 4)
+            flags, count = struct.unpack_from(">II", frame.ljust(64, b"\0"), offset + 4)
             return count if flags & _XING_HAS_FRAME_COUNT and count else None
     return None
 
@@ -57,6 +66,52 @@ def mp4_lacks_its_index(file: IO[bytes]) -> bool:
     if file.read(4) != b"ftyp":
         return False
     return b"moov" not in _whole_boxes(file)
+
+
+def unpacks_while_it_is_opened(file: IO[bytes]) -> bool:
+    """Whether FFmpeg would unpack more than sound: frames of ID3v2 tags or a QuickTime index that are compressed.
+
+    It does so before anything is decoded, into memory, a thousand times as large as the file. No recorder writes any.
+    """
+    file.seek(0)
+    before, n_tags = b"", 0
+    while file.tell() < _SEARCHED_BYTES and (read := file.read(_READ_AT_ONCE)):
+        block = before + read
+        if _PACKED_INDEX in block:
+            return True
+        start, at = file.tell() - len(block), block.find(b"ID3")
+        while at >= 0 and at + _TAG_BYTES <= len(block):
+            if block[at + 3] in (3, 4) and max(block[at + 6 : at + _TAG_BYTES]) < 0x80:
+                n_tags += 1
+                if n_tags > _MOST_TAGS or _has_packed_frames(file, start + at, block[at : at + _TAG_BYTES]):
+                    return True
+            at = block.find(b"ID3", at + 1)
+        before = block[-(_TAG_BYTES - 1) :]
+        file.seek(start + len(block))
+    return False
+
+
+def _has_packed_frames(file: IO[bytes], start: int, tag: bytes) -> bool:
+    """Whether a frame of an ID3v2 tag is compressed; where a size may be read in two ways, FFmpeg may take either."""
+    end = start + _TAG_BYTES + _syncsafe(tag[6:])
+    first = start + _TAG_BYTES
+    if tag[5] & _EXTENDED_HEADER:
+        file.seek(first)
+        size = _syncsafe(file.read(4).ljust(4, b"\0"))
+        first += size if tag[3] == 4 else size + 4
+    seen, waiting = set[int](), [first]
+    while waiting and len(seen) < _MOST_FRAMES:
+        at = waiting.pop()
+        file.seek(at)
+        frame = file.read(10)
+        if at in seen or at >= end or len(frame) < 10 or not frame[:4].isalnum() or not frame[:1].isalpha():
+            continue
+        seen.add(at)
+        size, flags = struct.unpack(">IH", frame[4:])
+        if flags & _PACKED_FRAME:
+            return True
+        waiting += {at + 10 + size, at + 10 + _syncsafe(frame[4:8])}
+    return len(seen) >= _MOST_FRAMES
 
 
 def _syncsafe(number: bytes) -> int:

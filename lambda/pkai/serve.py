@@ -31,6 +31,8 @@ _IDLE_TIMEOUT_S = 10.0
 # Of a Content-Length that anybody means.
 _MOST_DIGITS = 18
 _FORM_OVERHEAD_BYTES = 64 * 1024
+# Of a form; the upload's has about ten fields.
+_MOST_FIELDS, _MOST_HEAD_BYTES = 50, 2048
 _CHUNK_BYTES = 1024 * 1024
 _log = logging.getLogger("pkai.serve")
 Answering = Callable[[dict[str, Any]], dict[str, Any]]
@@ -212,8 +214,11 @@ def parse_form(content_type: str, body: bytes) -> tuple[dict[str, str], bytes]:
     if header.get_content_type() != "multipart/form-data" or not isinstance(boundary, str) or not boundary:
         raise RequestError("send the form as multipart/form-data, with the file as its last field")
     fields: dict[str, str] = {}
-    for part in (b"\r\n" + body).split(b"\r\n--" + boundary.encode())[1:]:
+    parts = (b"\r\n" + body).split(b"\r\n--" + boundary.encode(), _MOST_FIELDS + 1)[1 : _MOST_FIELDS + 1]
+    for part in parts:
         head, _, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        if len(head) > _MOST_HEAD_BYTES:
+            break
         name = message_from_bytes(head).get_param("name", header="content-disposition")
         if name == "file":
             return fields, content

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,70 @@ def test_samples_that_are_no_sound_are_refused(sample: float, channels: int, tmp
     soundfile.write(tmp_path / "odd.wav", samples, RATE, subtype="FLOAT")
     with pytest.raises(UnsupportedAudio, match="samples that are no numbers, or none of a sound; export it anew"):
         duration_s(tmp_path / "odd.wav")
+
+
+def _syncsafe(number: int) -> bytes:
+    return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))
+
+
+def _tag(*frames: bytes) -> bytes:
+    """An ID3v2.4 tag."""
+    return b"ID3\x04\0\0" + _syncsafe(sum(map(len, frames))) + b"".join(frames)
+
+
+def _picture(*, packed: bool) -> bytes:
+    content = b"\0image/jpeg\0\x03\0" + bytes(100_000)
+    body = struct.pack(">I", len(content)) + zlib.compress(content) if packed else content
+    return b"APIC" + _syncsafe(len(body)) + (b"\0\x09" if packed else b"\0\0") + body
+
+
+def _riff_chunk(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+
+
+def _packed_index() -> bytes:
+    """A QuickTime film whose index is compressed."""
+    index = zlib.compress(struct.pack(">I4s", 100_000, b"moov") + bytes(99_992))
+    parts = (
+        struct.pack(">I4s4s", 12, b"dcom", b"zlib") + struct.pack(">I4sI", 12 + len(index), b"cmvd", 100_000) + index
+    )
+    inner = struct.pack(">I4s", 8 + len(parts), b"cmov") + parts
+    return (
+        struct.pack(">I4s4sI4s", 20, b"ftyp", b"qt  ", 0, b"qt  ")
+        + struct.pack(">I4s", 8 + len(inner), b"moov")
+        + inner
+    )
+
+
+@pytest.mark.parametrize("where", ["before an MP3", "after another frame", "in a WAV", "deep in a file", "QuickTime"])
+def test_what_unpacks_while_a_file_is_opened_is_refused(where: str, tmp_path: Path) -> None:
+    sound = recording_files.write(tmp_path / "sound.mp3").read_bytes()
+    wav = recording_files.write(tmp_path / "sound.wav").read_bytes()
+    tag = _tag(_picture(packed=True))
+    content = {
+        "before an MP3": tag + sound,
+        "after another frame": _tag(_picture(packed=False), _picture(packed=True)) + sound,
+        "in a WAV": wav[:12] + _riff_chunk(b"ID3 ", tag) + wav[12:],
+        "deep in a file": sound + bytes(1_048_576 - len(sound) % 1_048_576 - 5) + tag + sound,
+        "QuickTime": _packed_index(),
+    }[where]
+    for source in (io.BytesIO(content), tmp_path / "bomb"):
+        if isinstance(source, Path):
+            source.write_bytes(content)
+        with pytest.raises(UnsupportedAudio, match="beside its sound is packed; export it anew"):
+            duration_s(source)
+
+
+def test_a_picture_that_is_not_packed_is_no_matter(tmp_path: Path) -> None:
+    sound = recording_files.write(tmp_path / "sound.mp3").read_bytes()
+    assert duration_s(io.BytesIO(_tag(_picture(packed=False)) + sound)) == pytest.approx(12.0, abs=PADDING_S)
+
+
+def test_more_channels_than_anybody_records_are_refused_before_they_are_decoded() -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros((22_050, 100), np.float32), RATE, format="WAV", subtype="PCM_16")
+    with pytest.raises(UnsupportedAudio, match="sound of 100 channels cannot be mixed"):
+        duration_s(file)
 
 
 def test_pictures_that_begin_midway_leave_the_sound_whole(tmp_path: Path) -> None:

@@ -84,3 +84,14 @@ def test_a_box_of_an_impossible_size_ends_the_search() -> None:
 
 def test_what_is_no_mp4_lacks_no_index() -> None:
     assert not header.mp4_lacks_its_index(io.BytesIO(b"ID3\x04"))
+
+
+def test_a_xing_header_at_the_end_of_a_file_promises_nothing() -> None:
+    assert header.mp3_frames(io.BytesIO(xing(36, 0x0, 0)[:42])) is None
+
+
+def test_tags_without_end_are_given_up() -> None:
+    assert header.unpacks_while_it_is_opened(io.BytesIO(b"ID3\x04\0\0\0\0\0\0" * 2_000))
+    frames = b"".join(b"TXXX\0\0\0\x01\0\0x" for _ in range(3_000))
+    size = bytes(len(frames) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    assert header.unpacks_while_it_is_opened(io.BytesIO(b"ID3\x03\0\0" + size + frames))
