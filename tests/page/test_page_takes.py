@@ -128,6 +128,7 @@ def test_a_microphone_that_a_call_takes_ends_the_recording_and_what_was_played_i
 def test_sound_that_the_browser_suspends_goes_on_and_is_not_called_faint(opened: Opening) -> None:
     page = opened(first=KEEPING_CONTEXTS)
     page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.get_by_role("meter")).to_be_visible()
     until(page, "Number(document.querySelector('.meter').getAttribute('aria-valuenow')) > 20")
     page.evaluate("window.contexts[0].suspend()")
     until(page, "window.contexts[0].state === 'running'")
