@@ -175,7 +175,11 @@ def _refuse_packed(source: AudioSource) -> None:
 
 def _refuse_channels(n_channels: int) -> None:
     if n_channels > _MOST_CHANNELS:
-        raise UnsupportedAudio(f"sound of {n_channels} channels cannot be mixed; send mono or stereo")
+        raise _unmixable(n_channels)
+
+
+def _unmixable(n_channels: int) -> UnsupportedAudio:
+    return UnsupportedAudio(f"sound of {n_channels} channels cannot be mixed; send mono or stereo")
 
 
 def _size_of(path: Path) -> int:
@@ -270,9 +274,7 @@ def _resample(resampler: av.AudioResampler | None, gathered: av.AudioFifo, *, la
         try:
             resampled = resampler.resample(given)
         except av.error.FFmpegError as err:
-            raise UnsupportedAudio(
-                f"sound of {gathered.layout.nb_channels} channels cannot be mixed; send mono or stereo"
-            ) from err
+            raise _unmixable(gathered.layout.nb_channels) from err
         for out in resampled:
             if out.samples:
                 yield _sound(_plane(out, 0))

@@ -52,10 +52,10 @@ def mp3_frames(file: IO[bytes]) -> int | None:
     file.seek(0)
     tag = file.read(10)
     file.seek(10 + _syncsafe(tag[6:10]) if tag[:3] == b"ID3" and len(tag) == 10 else 0)
-    frame = file.read(64)
+    frame = file.read(64).ljust(64, b"\0")
     for offset in _XING_OFFSETS:
         if frame[offset : offset + 4] in (b"Xing", b"Info"):
-            flags, count = struct.unpack_from(">II", frame.ljust(64, b"\0"), offset + 4)
+            flags, count = struct.unpack_from(">II", frame, offset + 4)
             return count if flags & _XING_HAS_FRAME_COUNT and count else None
     return None
 
