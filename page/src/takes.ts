@@ -31,9 +31,6 @@ interface Schema extends DBSchema {
   parts: { key: [string, number]; value: Part };
 }
 
-// Shorter ones cannot be judged.
-const LEAST_PARTS = 8;
-
 /** What a recording made here is called as a file. */
 export function nameOf(audio: Blob): string {
   return `take.${audio.type.includes("mp4") ? "m4a" : audio.type.includes("ogg") ? "ogg" : "webm"}`;
@@ -74,13 +71,16 @@ export class Takes {
     private takes: Take[],
   ) {}
 
-  /** Read what is there; a browser that keeps nothing gives takes that last until the page is left. */
-  static async open(): Promise<Takes> {
+  /**
+   * Read what is there; a browser that keeps nothing gives takes that last until the page is left. Recordings that never
+   * ended are taken up if they have so many parts.
+   */
+  static async open(leastParts: number): Promise<Takes> {
     try {
       const database = await connect();
       const read = await database.getAll("takes");
       const takes = new Takes(database, read.sort((a, b) => a.at - b.at));
-      await takes.takeUp(await database.getAll("parts"));
+      await takes.takeUp(await database.getAll("parts"), leastParts);
       return takes;
     } catch {
       return new Takes(null, []);
@@ -126,13 +126,13 @@ export class Takes {
   }
 
   /** Make takes of recordings that never ended: the page was left, by a swipe, an update or an empty battery. */
-  private async takeUp(parts: Part[]): Promise<void> {
+  private async takeUp(parts: Part[], leastParts: number): Promise<void> {
     const running = (await navigator.locks?.query().catch(() => null))?.held?.map((lock) => lock.name) ?? [];
     for (const id of new Set(parts.map((part) => part.take))) {
       const own = parts.filter((part) => part.take === id); // in their order, as the keys are
       if (running.includes(lockOf(id))) continue; // in another tab
       const [first] = own;
-      if (first && own.length >= LEAST_PARTS && !this.takes.some((take) => take.id === id)) {
+      if (first && own.length >= leastParts && !this.takes.some((take) => take.id === id)) {
         const { at, piece, audio } = first;
         const type = audio.type.split(";")[0]!;
         const whole = new Blob(own.map((part) => part.audio), { type });
