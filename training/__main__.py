@@ -4,6 +4,9 @@ import argparse
 import importlib
 import logging
 import sys
+from concurrent.futures import BrokenExecutor
+
+from pkai.errors import PkaiError
 
 # Step -> the module whose `add_arguments(parser)` and `run(args) -> int` do it; imported only when it is called for.
 STEPS = {
@@ -34,6 +37,8 @@ STEPS = {
 
 _INTERRUPTED = 130
 
+_log = logging.getLogger(__name__)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one step; 0 if all went well, 1 if something failed, 2 for usage, 130 if interrupted."""
@@ -48,6 +53,9 @@ def main(argv: list[str] | None = None) -> int:
     module.add_arguments(step_parser)
     try:
         return int(module.run(step_parser.parse_args(args.rest)))
+    except (ValueError, OSError, PkaiError, BrokenExecutor) as err:
+        _log.error("%s: %s", args.step, err)
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped; what was done is kept, and the same command goes on\n")
         return _INTERRUPTED

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,14 @@ def test_a_folder_that_lacks_what_is_needed_is_told_and_left_as_it_is(
     assert main([*arguments, "--model-dir", str(root)]) == 1
     assert why.format(root=root) in caplog.text
     assert not root.exists()
+
+
+def test_a_machine_without_fluidsynth_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "fluidsynth", None)
+    assert main(["bundle", "--out", str(tmp_path)]) == 1
+    assert "bundle: FluidSynth is not on this machine; install it (Debian: fluidsynth" in caplog.text
 
 
 def test_music_that_is_not_there_is_no_music_that_was_told_from_others(

@@ -2,20 +2,16 @@
 
 import argparse
 import json
-import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pkai.errors import PkaiError
 from training.commands.numbers import at_least_one
 from training.people import rated
 from training.people.playback import SETTINGS
 
 if TYPE_CHECKING:
     from training.evaluation.evaluate import Spread
-
-_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,16 +48,12 @@ def run(args: argparse.Namespace) -> int:
     from training.evaluation import evaluate, results
 
     torch.set_num_threads(args.threads)
-    try:
-        performances = rated.read(args.rated)
-        rows = {name: _row(args, checkpoints, performances) for name, checkpoints in args.runs}
-        figures = {
-            "runs": rows,
-            "people": {str(size): found for size, found in evaluate.panel_ceiling(performances).items()},
-        }
-    except (ValueError, OSError, PkaiError) as err:
-        _log.error("ablate: %s", err)
-        return 1
+    performances = rated.read(args.rated)
+    rows = {name: _row(args, checkpoints, performances) for name, checkpoints in args.runs}
+    figures = {
+        "runs": rows,
+        "people": {str(size): found for size, found in evaluate.panel_ceiling(performances).items()},
+    }
     if args.out:
         results.write(args.out, "ablation", _command(args), figures)
     print(json.dumps(evaluate.rounded(figures)) if args.json else "\n".join(_table(rows, args.settings)))

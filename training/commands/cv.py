@@ -6,11 +6,9 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pkai.errors import PkaiError
 from pkai.settings import DEFAULT_MODEL
 from training.commands.numbers import at_least_one
 from training.people import rated
@@ -68,11 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one row for each judge, and beside them what people reach."""
-    try:
-        figures = _figures(args)
-    except (ValueError, OSError, PkaiError, BrokenProcessPool) as err:
-        _log.error("cv: %s", err)
-        return 1
+    figures = _figures(args)
     from training.evaluation.evaluate import rounded
 
     print(json.dumps(rounded(figures)) if args.json else "\n".join(_table(figures)))

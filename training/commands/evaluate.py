@@ -2,14 +2,12 @@
 
 import argparse
 import json
-import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pkai.errors import PkaiError
 from pkai.scorer import Judge
 from pkai.settings import DEFAULT_MODEL
 from training.commands.numbers import at_least_one
@@ -24,8 +22,6 @@ from training.people.rated import RatedPerformance
 
 if TYPE_CHECKING:
     from training.evaluation.consensus import Scorer
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print how the models agree with one's own pairs, or with the ratings of fetched performances."""
-    try:
-        return _against_ratings(args) if args.pairs is None else _against_pairs(args)
-    except (ValueError, OSError, PkaiError) as err:
-        _log.error("evaluate: %s", err)
-        return 1
+    return _against_ratings(args) if args.pairs is None else _against_pairs(args)
 
 
 def _against_pairs(args: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pkai.errors import PkaiError
 from pkai.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -41,11 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Print a table for each model."""
     from training.evaluation import evaluate, results
 
-    try:
-        judges = _figures(args)
-    except (ValueError, OSError, PkaiError) as err:
-        _log.error("evaluate-ladder: %s", err)
-        return 1
+    judges = _figures(args)
     found = {"judges": judges, "n_recordings": args.recordings, "n_excerpts": args.excerpts, "seed": args.seed}
     if args.out:
         options = {"sources": f"DATA/{args.sources.resolve().name}", "model": args.model, "seed": args.seed}

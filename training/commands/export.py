@@ -2,14 +2,11 @@
 
 import argparse
 import json
-import logging
 import os
 from pathlib import Path
 
 from training.commands.numbers import at_least_one
 from training.people import rated
-
-_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,18 +26,14 @@ def run(args: argparse.Namespace) -> int:
     """Export; prints the figures that the manifest holds."""
     from training.release import release
 
-    try:
-        metrics = release(
-            args.checkpoints,
-            rated.read(args.rated),
-            args.ladder,
-            args.model_dir,
-            args.cache,
-            version=args.version,
-            n_workers=args.workers,
-        )
-    except (ValueError, OSError) as err:
-        _log.error("export: %s", err)
-        return 1
+    metrics = release(
+        args.checkpoints,
+        rated.read(args.rated),
+        args.ladder,
+        args.model_dir,
+        args.cache,
+        version=args.version,
+        n_workers=args.workers,
+    )
     print(json.dumps(metrics, indent=2))
     return 0

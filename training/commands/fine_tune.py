@@ -51,31 +51,26 @@ def run(args: argparse.Namespace) -> int:
     """Fine-tune; 0 if there is a new model, 1 if not."""
     import torch
 
-    from pkai.errors import PkaiError
     from training.fine_tuning import own_model
     from training.fine_tuning.fine_tune import FineTuning
     from training.fine_tuning.variants import VariantConfig
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    try:
-        outcome = own_model.make(
-            args.model_dir,
-            args.name,
-            args.recordings,
-            read_pairs(args.pairs),
-            read_pairs(args.held_out / "test_pair.csv") if args.held_out else None,
-            args.out,
-            FineTuning(n_steps=args.steps, learning_rate=args.learning_rate, seed=args.seed),
-            version=args.version,
-            force=args.force,
-            with_references=not args.no_references,
-            cache=args.cache,
-            vary=VariantConfig(n=args.variants, seed=args.seed),
-        )
-    except (ValueError, OSError, PkaiError) as err:
-        _log.error("fine-tune: %s", err)
-        return 1
+    outcome = own_model.make(
+        args.model_dir,
+        args.name,
+        args.recordings,
+        read_pairs(args.pairs),
+        read_pairs(args.held_out / "test_pair.csv") if args.held_out else None,
+        args.out,
+        FineTuning(n_steps=args.steps, learning_rate=args.learning_rate, seed=args.seed),
+        version=args.version,
+        force=args.force,
+        with_references=not args.no_references,
+        cache=args.cache,
+        vary=VariantConfig(n=args.variants, seed=args.seed),
+    )
     if args.json:
         plain = {"before": outcome.before.as_plain(), "after": outcome.after.as_plain(), "written": outcome.written}
         print(json.dumps({**plain, "best_step": outcome.course.best_step}))

@@ -2,13 +2,10 @@
 
 import argparse
 import dataclasses
-import logging
 import os
 from pathlib import Path
 
 from training.commands.numbers import at_least_one
-
-_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,22 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; prints the path of each checkpoint that ranks the validation pieces best. 1 if it could not."""
-    from concurrent.futures.process import BrokenProcessPool
-
     from training.fitting.config import RunConfig
     from training.fitting.fit import fit
     from training.fitting.side_by_side import train_all
 
-    try:
-        config = RunConfig.read(args.config)
-        seeds = args.seeds or [config.seed if args.seed is None else args.seed]
-        outs = [folder_of(args.out, seed) for seed in args.seeds] if args.seeds else [args.out]
-        runs = [dataclasses.replace(config, seed=seed) for seed in seeds]
-        jobs = [(run, args.ladder, out) for run, out in zip(runs, outs, strict=True)]
-        best = train_all(fit, jobs, n_threads=args.threads)
-    except (ValueError, OSError, BrokenProcessPool) as err:
-        _log.error("fit: %s", err)
-        return 1
+    config = RunConfig.read(args.config)
+    seeds = args.seeds or [config.seed if args.seed is None else args.seed]
+    outs = [folder_of(args.out, seed) for seed in args.seeds] if args.seeds else [args.out]
+    runs = [dataclasses.replace(config, seed=seed) for seed in seeds]
+    jobs = [(run, args.ladder, out) for run, out in zip(runs, outs, strict=True)]
+    best = train_all(fit, jobs, n_threads=args.threads)
     print(*best, sep="\n")
     return 0
 

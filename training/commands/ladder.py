@@ -1,7 +1,6 @@
 """`pkai-train ladder`: build the skill ladder on disk."""
 
 import argparse
-import logging
 import os
 from pathlib import Path
 
@@ -9,8 +8,6 @@ from training.commands.numbers import at_least_one
 from training.ladder import excerpts, shards
 from training.ladder.shards import LadderConfig
 from training.sound import instruments
-
-_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,12 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build what is missing; 0 when all shards are there."""
-    try:
-        if not args.no_sampled_grands:
-            instruments.make_all(args.cache)
-        sources = excerpts.read_sources(args.sources)
-        shards.build(sources, args.out, args.cache, LadderConfig(n_shards=args.shards), n_workers=args.workers)
-    except (ValueError, OSError) as err:
-        _log.error("ladder: %s", err)
-        return 1
+    if not args.no_sampled_grands:
+        instruments.make_all(args.cache)
+    sources = excerpts.read_sources(args.sources)
+    shards.build(sources, args.out, args.cache, LadderConfig(n_shards=args.shards), n_workers=args.workers)
     return 0

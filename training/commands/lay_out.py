@@ -4,8 +4,6 @@ import argparse
 import logging
 from pathlib import Path
 
-from pkai.errors import PkaiError
-
 _log = logging.getLogger(__name__)
 
 
@@ -20,10 +18,6 @@ def run(args: argparse.Namespace) -> int:
     """Write the graphs; 1 if they could not be written."""
     from training.release import lay_out
 
-    try:
-        lay_out(args.model_dir, args.name, version=args.version)
-    except (ValueError, OSError, PkaiError) as err:
-        _log.error("lay-out: %s", err)
-        return 1
+    lay_out(args.model_dir, args.name, version=args.version)
     _log.info("%s %s is written; score the references anew: pkai-train references", args.name, args.version)
     return 0

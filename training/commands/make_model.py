@@ -47,11 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from training.__main__ import main
     from training.fitting.config import RunConfig
 
-    try:
-        config = RunConfig.read(args.config)
-    except (ValueError, OSError) as err:
-        _log.error("make-model: %s", err)
-        return 1
+    config = RunConfig.read(args.config)
     for step in _steps(args, config):
         _log.info("pkai-train %s", " ".join(step))
         if failed := main(step):

@@ -32,11 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do the chosen work; 0 if it went well, 1 if something is wrong with the files."""
-    try:
-        return int(args.do(args))
-    except (ValueError, OSError) as err:
-        _log.error("pairs %s: %s", args.work, err)
-        return 1
+    return int(args.do(args))
 
 
 def _add_make(parser: argparse.ArgumentParser) -> None:

@@ -2,13 +2,9 @@
 
 import argparse
 import json
-import logging
 from pathlib import Path
 
-from pkai.errors import PkaiError
 from pkai.settings import DEFAULT_MODEL
-
-_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,16 +23,12 @@ def run(args: argparse.Namespace) -> int:
     from training.evaluation import evaluate, precision, results
     from training.ladder import shards
 
-    try:
-        unheard = shards.read(args.ladder, "validation")
-        judges = {}
-        for name in args.model:
-            model = artifact.load(args.model_dir / name)
-            frames = model.manifest.segments.snippet_frames(model.manifest.features)
-            judges[name] = precision.compare(model.onnx, unheard, frames, n_versions=args.versions)
-    except (ValueError, OSError, PkaiError) as err:
-        _log.error("precision: %s", err)
-        return 1
+    unheard = shards.read(args.ladder, "validation")
+    judges = {}
+    for name in args.model:
+        model = artifact.load(args.model_dir / name)
+        frames = model.manifest.segments.snippet_frames(model.manifest.features)
+        judges[name] = precision.compare(model.onnx, unheard, frames, n_versions=args.versions)
     found = {"judges": judges, "n_versions": args.versions}
     if args.out:
         options = {"model": args.model, "versions": args.versions}

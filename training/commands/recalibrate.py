@@ -2,15 +2,10 @@
 
 import argparse
 import json
-import logging
 import os
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from pkai.errors import PkaiError
 from training.commands.numbers import at_least_one
-
-_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +25,8 @@ def run(args: argparse.Namespace) -> int:
     from training.people import rated
     from training.release import recalibrate
 
-    try:
-        found = recalibrate(
-            rated.read(args.rated), args.model_dir, args.name, args.cache, version=args.version, n_workers=args.workers
-        )
-    except (ValueError, OSError, PkaiError, BrokenProcessPool) as err:
-        _log.error("recalibrate: %s", err)
-        return 1
+    found = recalibrate(
+        rated.read(args.rated), args.model_dir, args.name, args.cache, version=args.version, n_workers=args.workers
+    )
     print(json.dumps(found, indent=2))
     return 0

@@ -2,13 +2,10 @@
 
 import argparse
 import json
-import logging
 from dataclasses import asdict
 from pathlib import Path
 
 from training.sound import instruments
-
-_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,20 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line for each kind of recording."""
-    from pkai.errors import PkaiError
     from pkai.library import FileLibrary
     from pkai.references import FILE_NAME
     from training.evaluation.recognition import tallies, trials
 
-    try:
-        known = FileLibrary(args.model_dir / "references" / FILE_NAME).references()
-        if not known:
-            raise ValueError(f"{args.model_dir} holds no reference to recognise; `pkai-train references` makes them")
-        if empty := [str(folder) for folder in args.others if not any(folder.rglob("*.mid"))]:
-            raise ValueError(f"{', '.join(empty)} holds no MIDI file")
-    except (ValueError, PkaiError) as err:
-        _log.error("recognition: %s", err)
-        return 1
+    known = FileLibrary(args.model_dir / "references" / FILE_NAME).references()
+    if not known:
+        raise ValueError(f"{args.model_dir} holds no reference to recognise; `pkai-train references` makes them")
+    if empty := [str(folder) for folder in args.others if not any(folder.rglob("*.mid"))]:
+        raise ValueError(f"{', '.join(empty)} holds no MIDI file")
     instruments.make_all(args.cache)
     pianos = instruments.available(args.cache)
     done = list(trials(known, pianos, args.others, n_others=args.n_others, seed=args.seed))

@@ -1,12 +1,9 @@
 """`pkai-train references`: play and score the reference performances."""
 
 import argparse
-import logging
 from pathlib import Path
 
 from training.sound import instruments
-
-_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +20,7 @@ def run(args: argparse.Namespace) -> int:
 
     models = sorted(manifest.parent.name for manifest in args.model_dir.glob("*/manifest.json"))
     if not models:
-        _log.error("references: %s holds no model; export one first", args.model_dir)
-        return 1
+        raise FileNotFoundError(f"{args.model_dir} holds no model; export one first")
     piano = instruments.for_training(args.cache)[0]
     for reference in build(args.model_dir, models, piano):
         scores = ", ".join(f"{score:+.2f}" for score in reference.scores.values())

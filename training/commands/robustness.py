@@ -2,20 +2,16 @@
 
 import argparse
 import json
-import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pkai.errors import PkaiError
 from pkai.settings import DEFAULT_MODEL
 from training.commands.numbers import at_least_one
 from training.people import rated
 
 if TYPE_CHECKING:
     from training.evaluation.robustness import Robustness
-
-_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,11 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """Print one line for each model."""
     from training.evaluation import evaluate, results
 
-    try:
-        judges, n_performances = _judges(args)
-    except (ValueError, OSError, PkaiError) as err:
-        _log.error("robustness: %s", err)
-        return 1
+    judges, n_performances = _judges(args)
     figures = {"n_performances": n_performances, "n_conditions": args.conditions, "judges": judges}
     if args.out:
         options = {"model": args.model, "performances": args.performances, "conditions": args.conditions}

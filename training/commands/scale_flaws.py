@@ -2,12 +2,7 @@
 
 import argparse
 import json
-import logging
 from pathlib import Path
-
-from pkai.errors import PkaiError
-
-_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,10 +17,6 @@ def run(args: argparse.Namespace) -> int:
     """Fit; prints how well each family of flaws is told in the ladder's unseen pieces. 1 if it could not."""
     from training.release import scale_flaws
 
-    try:
-        found = scale_flaws(args.model_dir, args.name, args.ladder, version=args.version)
-    except (ValueError, OSError, PkaiError) as err:
-        _log.error("scale-flaws: %s", err)
-        return 1
+    found = scale_flaws(args.model_dir, args.name, args.ladder, version=args.version)
     print(json.dumps(found, indent=2))
     return 0

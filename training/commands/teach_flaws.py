@@ -2,14 +2,10 @@
 
 import argparse
 import json
-import logging
 import os
 from pathlib import Path
 
-from pkai.errors import PkaiError
 from training.commands.numbers import at_least_one
-
-_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,18 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Teach; prints how well each family of flaws is told in the ladder's unseen pieces. 1 if it could not."""
-    from concurrent.futures.process import BrokenProcessPool
-
     from training.fitting.flaw_teaching import FlawTeaching
     from training.release import teach_flaws
 
     how = FlawTeaching(seed=args.seed)
-    try:
-        found = teach_flaws(
-            args.model_dir, args.name, args.ladder, args.out, how, version=args.version, n_threads=args.threads
-        )
-    except (ValueError, OSError, PkaiError, BrokenProcessPool) as err:
-        _log.error("teach-flaws: %s", err)
-        return 1
+    found = teach_flaws(
+        args.model_dir, args.name, args.ladder, args.out, how, version=args.version, n_threads=args.threads
+    )
     print(json.dumps(found, indent=2))
     return 0

@@ -36,12 +36,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    try:
-        how = tune.Tuning(n_trials=args.trials, n_steps=args.steps, n_validations=args.validations, seed=args.seed)
-        study = tune.tune(RunConfig.read(args.config), args.ladder, args.out, how)
-    except (ValueError, OSError) as err:
-        _log.error("tune: %s", err)
-        return 1
+    how = tune.Tuning(n_trials=args.trials, n_steps=args.steps, n_validations=args.validations, seed=args.seed)
+    study = tune.tune(RunConfig.read(args.config), args.ladder, args.out, how)
     print(json.dumps({"accuracy": study.best_value, "settings": study.best_trial.params}))
     _log.info("fit it with `pkai-train fit --config %s`", args.out / tune.BEST_FILE)
     return 0

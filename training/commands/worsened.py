@@ -2,12 +2,10 @@
 
 import argparse
 import json
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pkai.errors import PkaiError
 from pkai.settings import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
 
 Counts = dict[str, int]
 
-_log = logging.getLogger(__name__)
 _SUFFIXES = (".mp3", ".m4a", ".wav", ".flac", ".ogg", ".opus", ".webm")
 
 
@@ -42,18 +39,14 @@ def run(args: argparse.Namespace) -> int:
     from pkai.scorer import Judge
     from training.evaluation import consensus, results, worsened, worsened_place
 
-    try:
-        files = sorted(path for path in args.recordings.iterdir() if path.suffix.lower() in _SUFFIXES)
-        if not files:
-            raise ValueError(f"{args.recordings} holds no recording ({', '.join(_SUFFIXES)})")
-        scorers = {each.name: each for each in (consensus.of_model(args.model_dir / name) for name in args.model)}
-        models = (artifact.load(args.model_dir / name) for name in args.model)
-        judges = {label: Judge(model) for label, model in zip(scorers, models, strict=True)}
-        placed = worsened_place.places(judges, files, n_seeds=args.seeds)  # first, for it refuses short recordings
-        found = worsened.cases(scorers, files, n_seeds=args.seeds)
-    except (ValueError, OSError, PkaiError) as err:
-        _log.error("worsened: %s", err)
-        return 1
+    files = sorted(path for path in args.recordings.iterdir() if path.suffix.lower() in _SUFFIXES)
+    if not files:
+        raise ValueError(f"{args.recordings} holds no recording ({', '.join(_SUFFIXES)})")
+    scorers = {each.name: each for each in (consensus.of_model(args.model_dir / name) for name in args.model)}
+    models = (artifact.load(args.model_dir / name) for name in args.model)
+    judges = {label: Judge(model) for label, model in zip(scorers, models, strict=True)}
+    placed = worsened_place.places(judges, files, n_seeds=args.seeds)  # first, for it refuses short recordings
+    found = worsened.cases(scorers, files, n_seeds=args.seeds)
     counts = {label: _by_kind(cases) for label, cases in found.items()}
     placed_counts = {label: _by_kind(places) for label, places in placed.items()}
     if args.out:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,7 @@ from training.ladder.manner import MannerConfig
 from training.ladder.skill_ladder import LABEL_STEP_S, degrade
 from training.sound import instruments, studio
 from training.sound.instruments import Instrument
-
-if TYPE_CHECKING:
-    from training.sound.rendering import Renderer
+from training.sound.rendering import Renderer
 
 logger = logging.getLogger(__name__)
 
@@ -225,10 +223,8 @@ def _build_shard(job: tuple[Path, Part, tuple[Source, ...], Path, LadderConfig, 
 
 
 @lru_cache(maxsize=1)
-def _renderer(sample_rate: int) -> "Renderer":
+def _renderer(sample_rate: int) -> Renderer:
     """The worker's own: loading the larger sound fonts takes seconds."""
-    from training.sound.rendering import Renderer  # training on a ladder that is there needs no FluidSynth
-
     return Renderer(sample_rate)
 
 

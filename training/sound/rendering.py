@@ -2,8 +2,11 @@
 
 import contextlib
 import ctypes
+import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +16,7 @@ from training.music import keyboard
 from training.music.performance import Performance
 from training.sound.instruments import Instrument
 
-with contextlib.redirect_stdout(sys.stderr):  # under CI it prints where it lies, and stdout is for results
+if TYPE_CHECKING:
     import fluidsynth
 
 _TAIL_S = 1.5  # the last notes ring on
@@ -29,9 +32,15 @@ class Renderer:
     Parameters
     ----------
     sample_rate : Hz
+
+    Raises
+    ------
+    FileNotFoundError
+        If FluidSynth is not on this machine.
     """
 
     def __init__(self, sample_rate: int = 44_100) -> None:
+        _fluidsynth()
         self.sample_rate = sample_rate
         self._kept: dict[Path, fluidsynth.Synth] = {}
 
@@ -75,8 +84,18 @@ class Renderer:
         return np.asarray(mono * np.float32(0.7 / max(1.0, float(np.abs(mono).max()))), np.float32)
 
 
-def _synth(soundfont: Path, sample_rate: int) -> fluidsynth.Synth:
-    synth = fluidsynth.Synth(gain=0.4, samplerate=sample_rate, channels=16)
+def _fluidsynth() -> ModuleType:
+    with contextlib.redirect_stdout(sys.stderr):  # under CI it prints where it lies, and stdout is for results
+        try:
+            return importlib.import_module("fluidsynth")
+        except ImportError as err:  # its Python package is a dependency; the library that it calls is the system's
+            raise FileNotFoundError(
+                "FluidSynth is not on this machine; install it (Debian: fluidsynth, Homebrew: fluid-synth)"
+            ) from err
+
+
+def _synth(soundfont: Path, sample_rate: int) -> "fluidsynth.Synth":
+    synth: fluidsynth.Synth = _fluidsynth().Synth(gain=0.4, samplerate=sample_rate, channels=16)
     synth.setting("synth.reverb.active", 0)
     synth.setting("synth.chorus.active", 0)
     synth.setting("synth.polyphony", 192)
@@ -92,14 +111,15 @@ _N_KEYS = 128
 _PEDAL, _OFF, _ON = 0, 1, 2
 
 
-def _tune(synth: fluidsynth.Synth, key_cents: npt.NDArray[np.float64]) -> None:
+def _tune(synth: "fluidsynth.Synth", key_cents: npt.NDArray[np.float64]) -> None:
     pitches = (ctypes.c_double * _N_KEYS)(*(100 * np.arange(_N_KEYS) + key_cents))
-    fluidsynth.fluid_synth_activate_key_tuning(synth.synth, 0, 0, b"keys", pitches, 0)
-    fluidsynth.fluid_synth_activate_tuning(synth.synth, 0, 0, 0, 0)
+    library = _fluidsynth()
+    library.fluid_synth_activate_key_tuning(synth.synth, 0, 0, b"keys", pitches, 0)
+    library.fluid_synth_activate_tuning(synth.synth, 0, 0, 0, 0)
 
 
 def _samples(
-    synth: fluidsynth.Synth, schedule: list[tuple[int, tuple[int, int, int]]], n_tail: int
+    synth: "fluidsynth.Synth", schedule: list[tuple[int, tuple[int, int, int]]], n_tail: int
 ) -> npt.NDArray[np.int16]:
     """(n, 2) what the synthesizer plays of a schedule, and so many samples more."""
     parts: list[npt.NDArray[np.int16]] = []
@@ -124,7 +144,7 @@ def _schedule(performance: Performance, sample_rate: int) -> list[tuple[int, tup
     return sorted((round(time_s * sample_rate), message) for time_s, message in events)
 
 
-def _play(synth: fluidsynth.Synth, message: tuple[int, int, int]) -> None:
+def _play(synth: "fluidsynth.Synth", message: tuple[int, int, int]) -> None:
     kind, pitch, value = message
     if kind == _PEDAL:
         synth.cc(0, 64, value)

@@ -1,23 +1,19 @@
 """Recordings of performances: on a piano out of tune, in a room, by a microphone, all drawn apart from the playing."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from pkai.audio import Waveform
 from training.music.performance import Performance
 from training.sound import conditions
 from training.sound.instruments import Instrument
-
-if TYPE_CHECKING:
-    from training.sound.rendering import Renderer
+from training.sound.rendering import Renderer
 
 _OUT_OF_TUNE_CENTS = 4.0  # mean of the deviation between keys; a piano at home may pass 10
 _TUNING_CENTS = 12.0  # standard deviation of the whole piano
 
 
 def record(
-    performance: Performance, pianos: tuple[Instrument, ...], renderer: "Renderer", rng: np.random.Generator
+    performance: Performance, pianos: tuple[Instrument, ...], renderer: Renderer, rng: np.random.Generator
 ) -> Waveform:
     """Record a performance.
 
