@@ -39,7 +39,7 @@ def assessment(
             duration_s=played_to_s if duration_s is None else duration_s,
             played_from_s=played_from_s,
             played_to_s=played_to_s,
-            codec="mp3float",
+            codec="mp3",
             sample_rate=44_100,
             channels=2,
         ),

@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = build_parser().parse_args(argv)
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123  # it is None where the shell closed it
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123
     try:
         from pkai import commands  # after parsing: --help need not wait for numpy and onnxruntime
 

@@ -119,7 +119,7 @@ def stream(
     with _open(source) as container:
         audio = _audio_stream(container)
         _refuse_channels(audio.codec_context.channels)
-        state.codec = audio.codec_context.name
+        state.codec = audio.codec_context.codec.canonical_name
         state.channels = audio.codec_context.channels
         state.source_sample_rate = audio.codec_context.sample_rate
         state._claimed_s = _claimed_duration_s(source, container, audio)

@@ -136,7 +136,7 @@ def _invoke(arguments: argparse.Namespace) -> int:
         event = json.loads(arguments.event.read_bytes())
     except OSError as err:
         raise RequestError(f"{arguments.event} cannot be read ({err.strerror}); give the path of an event") from err
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise RequestError(f"{arguments.event} is not JSON: {err}") from err
     _settings_of_environment()
     answer = importlib.import_module("handler").handler(event, _LocalContext())

@@ -282,12 +282,12 @@ def audio_bytes(base64: str) -> bytes:
     """
     if len(base64) > MAX_BODY_BYTES:
         limit_mb = MAX_BODY_BYTES // 1024**2
-        raise RequestTooLarge(f"audio.base64 has over {limit_mb} MB; send larger recordings by way of S3: audio.s3")
+        raise RequestTooLarge(f"the base64 has over {limit_mb} MB; send larger recordings by way of S3, as s3")
     try:
         return b64decode("".join(base64.split()), validate=True)
     except (binascii.Error, ValueError) as err:
         raise InvalidBase64(
-            "audio.base64 is not base64; send the bytes of the file in the standard alphabet, with padding"
+            "the recording is not base64; send the bytes of the file in the standard alphabet, with padding"
         ) from err
 
 
@@ -339,6 +339,8 @@ def _told(problem: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
+    if not loc:  # a name that is no valid text, which pydantic does not tell
+        return "the name of a field"
     if loc[0] in _SOURCES:
         loc = loc[:1] + loc[2:]  # the second part only tells which source was read
     # Names that the caller made up are told in ASCII and in part: they may be endless, or no valid text at all.

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -50,7 +51,10 @@ class Folder:
     def current(self, bucket: str, key: str) -> Place | None:
         """What is under a key now; see `Store.current`."""
         path = self._path(bucket, key)
-        return Place(bucket=bucket, key=key, etag=_etag(path)) if path.is_file() else None
+        if not path.is_file():
+            return None
+        written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return Place(bucket=bucket, key=key, etag=_etag(path), written_at=written_at)
 
     def put_once(self, bucket: str, key: str, document: bytes) -> bool:
         """Write a file unless it is there; see `Store.put_once`."""

@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from pkai.contract import MAX_BODY_BYTES
-from pkai.errors import InvalidBase64, RequestTooLarge
+from pkai.errors import InvalidBase64, RequestTooLarge, UnsupportedMediaType
+from pkai.store import MAX_OBJECT_BYTES
 
 JSON_TYPE = "application/json"
 
@@ -52,16 +53,19 @@ class HttpRequest:
         ------
         RequestTooLarge
             If they are more than a request may have.
+        UnsupportedMediaType
+            If they are compressed.
         InvalidBase64
             If the gateway says that they are base64 and they are not.
         """
+        encoding = self.headers.get("content-encoding", "").strip().lower()
+        if encoding not in ("", "identity"):
+            raise UnsupportedMediaType(f"Content-Encoding is {ascii(encoding)[:60]}; send the body as it is")
         try:
             body = base64.b64decode(self.raw_body, validate=True) if self.is_base64 else self.raw_body.encode()
         except (binascii.Error, ValueError) as err:
             raise InvalidBase64("the body of the event is not base64, though isBase64Encoded says so") from err
-        if len(body) > MAX_BODY_BYTES:
-            limit_mb = MAX_BODY_BYTES // 1024**2
-            raise RequestTooLarge(f"the body has over {limit_mb} MB; POST /v1/uploads takes larger recordings")
+        refuse_large(len(body), MAX_BODY_BYTES)
         return body
 
 
@@ -95,6 +99,20 @@ class HttpAnswer:
             "body": self.body if with_body else "",
             "isBase64Encoded": self.is_base64 and with_body,
         }
+
+
+def refuse_large(n_bytes: int, limit_bytes: int) -> None:
+    """Refuse a body that has more bytes than it may.
+
+    Raises
+    ------
+    RequestTooLarge
+        If it has.
+    """
+    if n_bytes > limit_bytes:
+        larger = limit_bytes < MAX_OBJECT_BYTES
+        hint = "POST /v1/uploads takes larger recordings" if larger else "send a smaller or compressed file"
+        raise RequestTooLarge(f"the body has over {limit_bytes // 1024**2} MB; {hint}")
 
 
 def is_http_event(event: object) -> bool:

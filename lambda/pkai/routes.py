@@ -216,7 +216,8 @@ ROUTES = (
         method="POST",
         path="/v1/assessments",
         name="assess",
-        summary="Assess a recording: in JSON, by its place in S3, or as the body itself.",
+        summary="Assess a recording: in JSON, by its place in S3, or as the body itself, which may have 6 MB, and on "
+        "AWS 4.5 MB, as it reaches Lambda in base64; POST /v1/uploads takes larger ones.",
         answering=_assess,
         answers={200: Assessment},
         errors=_RECORDING_ERRORS,

@@ -70,13 +70,13 @@ def choose(wish: Wish, known: tuple[Reference, ...], *, model_sha256: str, chrom
     if not wish.is_open:
         pieces = {reference.piece for reference in chosen}
         name = wish.piece or (pieces.pop() if len(pieces) == 1 else None)
-        piece = PieceIdentity(name=name, confidence=1.0, how="named")
+        piece = PieceIdentity(name=name, confidence=1.0, how="named") if name else UNKNOWN_PIECE
         concerned = tuple(one for one in known if wish.names is None and one.piece == wish.piece)
     else:
         piece = _recognised(chosen, chroma)
         concerned = tuple(one for one in known if piece.name in (None, one.piece))
         chosen = tuple(one for one in chosen if piece.name in (None, one.piece))
-    notices = (*_told_of_piece(piece, chosen), *_told_of_scores(concerned, model_sha256))
+    notices = (*_told_of_piece(piece, chosen if wish.is_open else ()), *_told_of_scores(concerned, model_sha256))
     return Selection(references=chosen, piece=piece, notices=notices)
 
 

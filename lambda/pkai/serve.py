@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import re
 import threading
 import uuid
 from collections.abc import Callable
@@ -17,8 +18,9 @@ from urllib.parse import quote_plus, urlsplit
 
 from pkai import uploads
 from pkai.contract import MAX_BODY_BYTES
-from pkai.errors import PkaiError, RequestError, RequestTooLarge
+from pkai.errors import PkaiError, RequestError
 from pkai.folder import Folder
+from pkai.gateway import JSON_TYPE, refuse_large
 from pkai.store import MAX_OBJECT_BYTES, Place
 
 UPLOADS_BUCKET = "uploads"
@@ -34,6 +36,7 @@ _FORM_OVERHEAD_BYTES = 64 * 1024
 # Of a form; the upload's has about ten fields.
 _MOST_FIELDS, _MOST_HEAD_BYTES = 50, 2048
 _CHUNK_BYTES = 1024 * 1024
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _log = logging.getLogger("pkai.serve")
 Answering = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -108,11 +111,13 @@ class LocalServer(ThreadingHTTPServer):
 class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = _IDLE_TIMEOUT_S
-    error_content_type = "application/json"
-    error_message_format = (
-        '{"error": {"code": "invalid_request", "message": "this is no HTTP request", "request_id": "-"}}'
-    )
     server: LocalServer
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """Leave every method to the handler, which knows what a path takes."""
+        if name.startswith("do_"):
+            return self._respond
+        raise AttributeError(name)
 
     def log_message(self, format: str, *arguments: object) -> None:
         """The handler logs what it answers."""
@@ -130,14 +135,23 @@ class _Connection(BaseHTTPRequestHandler):
                 self._forward(self._body(MAX_BODY_BYTES))
         except PkaiError as err:  # what a gateway refuses before the handler sees it
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if "too_large" in err.code else HTTPStatus.BAD_REQUEST
-            told = {"error": {"code": err.code, "message": str(err), "request_id": str(uuid.uuid4())}}
-            self._send(status, {"content-type": "application/json"}, json.dumps(told, ensure_ascii=False).encode())
+            self._refuse(status, err.code, str(err))
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = _respond
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what cannot even be read, in the form of all other refusals."""
+        self.close_connection = True
+        self._refuse(code, RequestError.code, f"this is no HTTP request that can be read: {HTTPStatus(code).phrase}")
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        request_id = str(uuid.uuid4())
+        told = {"error": {"code": code, "message": message, "request_id": request_id}}
+        headers = {"content-type": JSON_TYPE, "x-request-id": request_id}
+        self._send(status, headers, json.dumps(told, ensure_ascii=False).encode())
 
     def _forward(self, body: bytes) -> None:
         assert self.server.answering is not None  # noqa: S101
-        event = _event(self.command, self.path, self.headers, body, self.client_address[0])
+        method = "GET" if self.command == "HEAD" else self.command  # whose length is told, and nothing sent
+        event = _event(method, self.path, self.headers, body, self.client_address[0])
         if self.command == "POST":
             with self.server.at_work:
                 answer = self.server.answering(event)
@@ -155,19 +169,46 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _body(self, max_bytes: int) -> bytes:
         if "chunked" in self.headers.get("transfer-encoding", "").lower():
-            self.close_connection = True
-            raise RequestError("the length of the body is not told; send Content-Length instead of chunks")
+            return self._chunked_body(max_bytes)
         length = self.headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > _MOST_DIGITS:
             self.close_connection = True
             raise RequestError("Content-Length is no number")
         if int(length) > max_bytes:
             self._pass_over(int(length))
-            raise RequestTooLarge(f"the body has over {max_bytes // 1024**2} MB")
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
+            refuse_large(int(length), max_bytes)
+        return self._exactly(int(length))
+
+    def _chunked_body(self, max_bytes: int) -> bytes:
+        """Read a body that comes in chunks (RFC 9112, section 7.1), to its end even where it is too long."""
+        body, n_bytes = bytearray(), 0
+        while n_chunk := self._chunk_size():
+            n_bytes += n_chunk
+            if n_bytes > max(2 * MAX_OBJECT_BYTES, max_bytes):  # hopelessly long
+                self.close_connection = True
+                break
+            chunk = self._exactly(n_chunk)
+            if n_bytes <= max_bytes:
+                body += chunk
+            self.rfile.readline(_MOST_HEAD_BYTES)
+        else:
+            while self.rfile.readline(_MOST_HEAD_BYTES).strip():
+                pass  # trailers say nothing that is asked for here
+        refuse_large(n_bytes, max_bytes)
+        return bytes(body)
+
+    def _chunk_size(self) -> int:
+        size = self.rfile.readline(_MOST_HEAD_BYTES).partition(b";")[0].strip()
+        if not _CHUNK_SIZE.fullmatch(size):
             self.close_connection = True
-            raise RequestError("the body ended before the length that Content-Length tells")
+            raise RequestError("the body breaks off, or its chunks tell no size")
+        return int(size, 16)
+
+    def _exactly(self, n_bytes: int) -> bytes:
+        body = self.rfile.read(n_bytes)
+        if len(body) < n_bytes:
+            self.close_connection = True
+            raise RequestError("the body ended before the length that it tells")
         return body
 
     def _pass_over(self, n_bytes: int) -> None:

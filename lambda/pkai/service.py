@@ -10,7 +10,7 @@ from typing import IO, Any
 from pkai import __version__, contract, library, references, selection, uploads
 from pkai.assessment import Assessment, ModelIdentity, PairAssessment
 from pkai.contract import Options
-from pkai.errors import AssessmentNotFound, LocationNotAllowed, NotConfigured, RequestError
+from pkai.errors import AssessmentNotFound, LocationNotAllowed, NotConfigured, RecordingError, RequestError
 from pkai.scorer import Judge
 from pkai.selection import Wish
 from pkai.settings import Settings
@@ -56,11 +56,11 @@ class Service:
     def compare(self, request: contract.ComparisonRequest) -> PairAssessment:
         """Say which of the two recordings of a request is played better; raises what `assess` does."""
         judge = self.judge_for(request.model)
-        heard = []
-        for audio in (request.first, request.second):
-            with self._opened(audio) as recording:
-                heard.append(self.assess_file(judge, recording, request))
-        return judge.pair_assessment(*heard)
+        first, second = (
+            self._assess_named(judge, name, audio, request)
+            for name, audio in (("first", request.first), ("second", request.second))
+        )
+        return judge.pair_assessment(first, second)
 
     def references(self, *, piece: str | None, model: str | None) -> contract.ReferencesAnswer:
         """The reference performances, those of one piece or all."""
@@ -77,8 +77,9 @@ class Service:
         )
 
     def health(self) -> contract.HealthAnswer:
-        """That the model is loaded, and which."""
+        """That the model is loaded, and which, and that the references can be read."""
         manifest = self.judge_for(None).manifest
+        self.library.references()
         return contract.HealthAnswer(
             version=__version__,
             model=ModelIdentity(name=manifest.name, version=manifest.version, sha256=manifest.sha256),
@@ -122,7 +123,7 @@ class Service:
         Raises
         ------
         AssessmentNotFound
-            If there is neither an upload nor an answer.
+            If there is neither an upload nor an answer, or an upload that nobody tries to assess any more.
         """
         uploads_bucket, results_bucket = self._own_buckets()
         upload = self.store.current(uploads_bucket, uploads.upload_key(assessment_id))
@@ -136,6 +137,8 @@ class Service:
             answer: dict[str, Any] = json.loads(found)
             return answer
         if upload is not None:
+            if uploads.is_given_up(upload):
+                raise AssessmentNotFound("this upload could not be assessed; upload the recording anew")
             return None
         raise AssessmentNotFound(
             "there is neither an upload nor an answer under this id; POST /v1/uploads gives an id and a form to upload "
@@ -156,6 +159,14 @@ class Service:
             if name not in known:
                 raise RequestError(f"unknown model {name!r}; there are: {', '.join(known)}")
         return loaded(self.settings, name or self.settings.model)
+
+    def _assess_named(self, judge: Judge, name: str, audio: contract.Audio, options: Options) -> Assessment:
+        """Assess one of several recordings; what is wrong with it is told with its name."""
+        try:
+            with self._opened(audio) as recording:
+                return self.assess_file(judge, recording, options)
+        except (RequestError, RecordingError) as err:
+            raise type(err)(f"{name}: {err}") from err
 
     @contextmanager
     def _opened(self, audio: contract.Audio) -> Iterator[IO[bytes]]:

@@ -48,7 +48,13 @@ class S3:
                 head = client.head_object(Bucket=bucket, Key=key)
         except RecordingNotFound:
             return None
-        return Place(bucket=bucket, key=key, version_id=head.get("VersionId"), etag=head["ETag"].strip('"'))
+        return Place(
+            bucket=bucket,
+            key=key,
+            version_id=head.get("VersionId"),
+            etag=head["ETag"].strip('"'),
+            written_at=head["LastModified"],
+        )
 
     def put_once(self, bucket: str, key: str, document: bytes) -> bool:
         """Write by a conditional put; see `Store.put_once`."""

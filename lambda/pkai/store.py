@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import IO, Protocol
 
 MAX_OBJECT_BYTES = 50 * 1024 * 1024
@@ -9,12 +10,13 @@ MAX_OBJECT_BYTES = 50 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where an object is: its bucket and key, and the version or the content, where that is known."""
+    """Where an object is: its bucket and key; its version or content, and when it was written, where that is known."""
 
     bucket: str
     key: str
     version_id: str | None = None
     etag: str | None = None
+    written_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

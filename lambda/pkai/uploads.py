@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import uuid
+from datetime import UTC, datetime, timedelta
 
 from pkai import contract
 from pkai.contract import Options
@@ -13,6 +14,8 @@ from pkai.store import Place
 UPLOADS_PREFIX = "uploads/"
 RESULTS_PREFIX = "results/"
 FORM_EXPIRES_IN_S = 3600
+# An event is handed to the function for 3 hours at most (template.yaml), and the last try takes its own time.
+ASSESSED_WITHIN = timedelta(hours=4)
 ID_PATTERN = "^[0-9a-f]{32}$"
 _OPTIONS_NOTE = "options"
 # S3 takes 2 kB of notes in all.
@@ -53,6 +56,11 @@ def result_key(assessment_id: str, place: Place) -> str:
     if not version:
         raise ValueError("a place needs a version or an etag to have a result")
     return f"{results_prefix(assessment_id)}{_digest(version)[:16]}.json"
+
+
+def is_given_up(upload: Place) -> bool:
+    """Whether an upload has waited for longer than anybody tries to assess it."""
+    return upload.written_at is not None and datetime.now(UTC) - upload.written_at > ASSESSED_WITHIN
 
 
 def notes_of(options: Options) -> dict[str, str]:

@@ -167,6 +167,34 @@ def test_a_reader_that_goes_away_ends_it_quietly(folder: Path, model_root: Path,
         assert process.wait(timeout=120) == 141
 
 
+def test_the_result_is_told_where_nothing_else_can_be(
+    folder: Path, model_root: Path, temporary: Path, tmp_path: Path
+) -> None:
+    """As a daemon's start leaves it: without standard error."""
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"audio": {"base64": "AAAA"}}))
+    for arguments, told in ((["score", "--json", GOOD], "rating"), (["invoke", str(event)], "error")):
+        done = subprocess.run(
+            ["sh", "-c", '"$@" 2>&-', "sh", sys.executable, "-m", "pkai", *arguments],
+            stdout=subprocess.PIPE,
+            check=False,
+            cwd=folder,
+            encoding="utf-8",
+            env=environment(model_root, temporary),
+            timeout=300,
+        )
+        assert told in json.loads(done.stdout)
+
+
+def test_an_event_that_is_nested_too_deeply_is_told(
+    folder: Path, model_root: Path, temporary: Path, tmp_path: Path
+) -> None:
+    event = tmp_path / "deep.json"
+    event.write_text("[" * 200_000)
+    done = pkai("invoke", str(event), folder=folder, model_root=model_root, temporary=temporary)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 @pytest.fixture
 def endless(tmp_path: Path) -> Iterator[Path]:
     """A folder for a long recording, so that there is time to interrupt."""

@@ -29,7 +29,7 @@ EXPECTED: dict[str, tuple[str, str] | None] = {
     "neither_source": ("one_audio_source", "audio needs exactly one of base64 and s3; send"),
     "wrong_types": ("invalid_request", "audio.base64: Input should be a valid string; references: "),
     "unknown_field": ("invalid_request", "colour is not known, the fields are audio, piece, references, model"),
-    "bad_base64": ("invalid_base64", "audio.base64 is not base64; send the bytes of the file"),
+    "bad_base64": ("invalid_base64", "the recording is not base64; send the bytes of the file"),
     "bad_location": ("invalid_request", "audio.s3 must be s3://bucket/key"),
     "unknown_bucket": ("location_not_allowed", "use one of those in PKAI_BUCKETS"),
     "missing_object": ("recording_not_found", "check the bucket and the key"),

@@ -152,17 +152,17 @@ def test_a_recognised_piece_is_compared_with_its_own_references_and_an_unknown_o
 @pytest.mark.parametrize(
     ("wish", "piece", "names"),
     [
-        (Wish(piece="ode"), "ode", ["b", "c"]),
-        (Wish(names=("c", "b")), "ode", ["c", "b"]),
-        (Wish(names=("a", "c")), None, ["a", "c"]),
-        (Wish(names=()), None, []),
+        (Wish(piece="ode"), ("ode", 1.0, "named"), ["b", "c"]),
+        (Wish(names=("c", "b")), ("ode", 1.0, "named"), ["c", "b"]),
+        (Wish(names=("a", "c")), (None, 0.0, "unknown"), ["a", "c"]),
+        (Wish(names=()), (None, 0.0, "unknown"), []),
     ],
 )
-def test_what_is_named_is_not_doubted(wish: Wish, piece: str | None, names: list[str]) -> None:
+def test_what_is_named_is_not_doubted(wish: Wish, piece: tuple[str | None, float, str], names: list[str]) -> None:
     known = (reference("a", "fur-elise"), reference("b", "ode"), reference("c", "ode"))
     chosen = choose(wish, known, None)
     assert [one.name for one in chosen.references] == names
-    assert (chosen.piece.name, chosen.piece.how, chosen.piece.confidence) == (piece, "named", 1.0)
+    assert (chosen.piece.name, chosen.piece.confidence, chosen.piece.how) == piece
     assert chosen.notices == ()
 
 

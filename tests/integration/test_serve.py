@@ -1,6 +1,9 @@
 """`pkai serve` over real HTTP: every route, uploads into a folder, and many clients at once."""
 
+import base64
+import dataclasses
 import json
+import os
 import socket
 import time
 from collections import Counter
@@ -13,7 +16,9 @@ from typing import Any
 import pytest
 import requests
 
+import handler
 from local_server import serving
+from pkai import uploads
 from pkai.serve import LocalServer
 
 N_CLIENTS = 50
@@ -52,6 +57,36 @@ def test_an_upload_is_assessed_and_kept_in_the_folder(server: LocalServer, recor
     assert answer["status"] == "done"
     assert [c["reference"]["name"] for c in answer["assessment"]["comparisons"]] == ["elise-expert"]
     assert (tmp_path / "uploads" / "uploads" / offered["id"]).read_bytes() == recording
+
+
+def test_of_two_recordings_the_wrong_one_is_named(server: LocalServer, recording: bytes) -> None:
+    good = {"base64": base64.b64encode(recording).decode()}
+    for bad, why in (("@@", "invalid_base64"), ("AAAA", "unsupported_audio")):
+        answer = post(server, "/v1/comparisons", json={"first": good, "second": {"base64": bad}})
+        assert code(answer) == why
+        assert answer.json()["error"]["message"].startswith("second: ")
+
+
+def test_an_upload_that_nobody_assesses_any_more_is_given_up(server: LocalServer, tmp_path: Path) -> None:
+    upload = tmp_path / "uploads" / "uploads" / ("0" * 32)
+    upload.parent.mkdir(parents=True)
+    upload.write_bytes(b"waits")
+    assert get(server, f"/v1/assessments/{upload.name}").status_code == 202
+    long_ago = time.time() - uploads.ASSESSED_WITHIN.total_seconds() - 60
+    os.utime(upload, (long_ago, long_ago))
+    answer = get(server, f"/v1/assessments/{upload.name}")
+    assert (answer.status_code, answer.json()["error"]["message"][:31]) == (404, "this upload could not be assess")
+
+
+def test_without_references_that_can_be_read_the_service_is_not_well(
+    server: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert get(server, "/v1/health").status_code == 200
+    broken = tmp_path / "references.json"
+    broken.write_text("[{}]")
+    settings = dataclasses.replace(handler._service().settings, references=str(broken))
+    monkeypatch.setattr(handler._service(), "settings", settings)
+    assert get(server, "/v1/health").status_code == 500
 
 
 def test_a_form_is_sent_to_the_name_by_which_the_service_was_found(server: LocalServer) -> None:
@@ -128,9 +163,26 @@ def test_a_body_over_the_limit_is_refused_with_its_code(server: LocalServer) -> 
     assert (answer.status_code, code(answer)) == (413, "request_too_large")
 
 
-@pytest.mark.parametrize(
-    "headers", [{"Transfer-Encoding": "chunked"}, {"Content-Length": "-5"}, {"Content-Length": "9" * 5000}]
-)
+def test_a_body_in_chunks_is_taken(server: LocalServer, recording: bytes) -> None:
+    parts = (recording[start : start + 100_000] for start in range(0, len(recording), 100_000))
+    answer = post(server, "/v1/assessments", data=parts, headers={"Content-Type": "audio/wav"})
+    assert (answer.status_code, answer.json()["recording"]["codec"]) == (200, "pcm_s16le")
+
+
+def test_chunks_over_the_limit_are_read_to_their_end_and_refused(server: LocalServer) -> None:
+    answer = post(server, "/v1/assessments", data=(bytes(1024**2) for _ in range(7)))
+    assert (answer.status_code, code(answer)) == (413, "request_too_large")
+    assert "POST /v1/uploads takes larger" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("sent", [b"no size\r\n", b"-5\r\n", b"5\r\nab"])
+def test_chunks_that_break_off_are_refused(sent: bytes, server: LocalServer) -> None:
+    head = b"POST /v1/assessments HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    status, body = exchanged(server, head + sent)
+    assert (status, json.loads(body)["error"]["code"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "-5"}, {"Content-Length": "9" * 5000}])
 def test_a_body_of_unknown_length_is_refused(headers: dict[str, str], server: LocalServer) -> None:
     connection = HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
     connection.putrequest("POST", "/v1/assessments")
@@ -142,13 +194,31 @@ def test_a_body_of_unknown_length_is_refused(headers: dict[str, str], server: Lo
     connection.close()
 
 
-@pytest.mark.parametrize("line", [b"GET http://[x/ HTTP/1.1", b'GET "x" y z HTTP/1.1', b'FOO"X / HTTP/1.1'])
-def test_what_is_no_request_is_answered_in_json(line: bytes, server: LocalServer) -> None:
+def exchanged(server: LocalServer, sent: bytes) -> tuple[int, bytes]:
+    """Status and body of what is answered to these bytes, after which the client says no more."""
     with socket.create_connection(("127.0.0.1", server.server_address[1]), timeout=30) as connection:
-        connection.sendall(line + b"\r\nConnection: close\r\n\r\n")
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
         head, _, body = b"".join(iter(lambda: connection.recv(65_536), b"")).partition(b"\r\n\r\n")
-    assert head.split()[1] in (b"400", b"501")
-    assert json.loads(body)["error"]["code"] == "invalid_request"
+    return int(head.split()[1]), body
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "why"),
+    [
+        (b"GET http://[x/ HTTP/1.1", 400, "the address cannot be read"),
+        (b'GET "x" y z HTTP/1.1', 400, "Bad Request"),
+        (b'FOO"X / HTTP/1.1', 405, "this path takes GET and HEAD only"),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1", 414, "Request-URI Too Long"),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000, 431, "Request Header Fields Too Large"),
+    ],
+)
+def test_what_is_no_request_is_answered_in_json(line: bytes, status: int, why: str, server: LocalServer) -> None:
+    answered, body = exchanged(server, line + b"\r\nConnection: close\r\n\r\n")
+    told = json.loads(body)["error"]
+    assert answered == status
+    assert why in told["message"]
+    assert len(told["request_id"]) > 30
 
 
 def test_a_path_that_leaves_the_folder_leads_nowhere(server: LocalServer, tmp_path: Path) -> None:
@@ -160,7 +230,9 @@ def test_a_path_that_leaves_the_folder_leads_nowhere(server: LocalServer, tmp_pa
 
 
 def test_head_is_answered_without_a_body_and_other_methods_with_those_allowed(server: LocalServer) -> None:
-    assert requests.head(f"{server.url}/v1/health", timeout=30).status_code == 200
+    head, whole = requests.head(f"{server.url}/v1/health", timeout=30), get(server, "/v1/health")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == whole.headers["content-length"]
     answer = requests.delete(f"{server.url}/v1/assessments/{'0' * 32}", timeout=30)
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 

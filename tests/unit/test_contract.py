@@ -116,6 +116,11 @@ def test_a_name_that_is_no_valid_text_is_told_in_ascii_and_in_part() -> None:
     assert len(str(refused.value)) < 300
 
 
+def test_a_name_that_is_no_text_at_all_is_told_to_be_one() -> None:
+    with pytest.raises(RequestError, match=r"^the name of a field: "):
+        contract.parse({"audio": {"base64": ""}, "\ud800": 1})
+
+
 def test_base64_may_be_broken_into_lines() -> None:
     recording = bytes(range(256)) * 3
     assert contract.audio_bytes(base64.encodebytes(recording).decode()) == recording
@@ -123,7 +128,7 @@ def test_base64_may_be_broken_into_lines() -> None:
 
 @pytest.mark.parametrize("text", ["A", "AAA", "AA-_", "AAAA=AAAA", "data:audio/mpeg;base64,AAAA", "é"])
 def test_what_is_not_base64_is_refused(text: str) -> None:
-    with pytest.raises(RequestError, match=r"^audio\.base64 is not base64; send the bytes of the file"):
+    with pytest.raises(RequestError, match=r"^the recording is not base64; send the bytes of the file"):
         contract.audio_bytes(text)
 
 

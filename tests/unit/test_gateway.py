@@ -3,6 +3,8 @@
 import pytest
 
 from pkai import gateway
+from pkai.errors import UnsupportedMediaType
+from pkai.gateway import HttpRequest
 
 
 @pytest.mark.parametrize(
@@ -18,3 +20,9 @@ def test_the_stage_is_no_part_of_the_path(path: str, whole: str, stage: str) -> 
     event = {"httpMethod": "GET", "path": path, "requestContext": {"path": whole, "stage": stage}}
     assert gateway.is_http_event(event)
     assert gateway.request_of(event).path == "/v1/health"
+
+
+def test_a_compressed_body_is_refused_as_such() -> None:
+    with pytest.raises(UnsupportedMediaType, match=r"^Content-Encoding is 'gzip'; send the body as it is$"):
+        HttpRequest(method="POST", path="/", headers={"content-encoding": "GZip"}, raw_body="x").body()
+    assert HttpRequest(method="POST", path="/", headers={"content-encoding": "identity"}, raw_body="x").body() == b"x"
