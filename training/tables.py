@@ -9,7 +9,7 @@ from typing import Any
 
 
 def records(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line and cells by column of each row; cells that a row lacks are empty, those it has too many under None.
+    """Line and cells by column of each row; cells that a row lacks are empty.
 
     Parameters
     ----------
@@ -19,7 +19,8 @@ def records(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, 
     Raises
     ------
     ValueError
-        If a column is missing, or the table is broken; the message names the line.
+        If a column is missing, a row has more cells than there are columns, or the table is broken; the message names
+        the line.
     OSError
         If the file cannot be read.
     """
@@ -30,7 +31,22 @@ def records(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, 
                 f"{path.name} line 1: needs the columns {','.join(needed)}; {', '.join(missing)} is missing"
             )
         for row in reader:
+            refuse_more(path, reader.line_num, row.pop(None, ()))
             yield reader.line_num, row
+
+
+def refuse_more(path: Path, line: int, cells: Sequence[str]) -> None:
+    """Refuse cells of a row that no column is over, but for empty ones, as spreadsheets leave them.
+
+    Raises
+    ------
+    ValueError
+        If there are any.
+    """
+    if any(cell.strip() for cell in cells):
+        raise ValueError(
+            f"{path.name} line {line}: has more cells than there are columns; put a cell with a comma in quotes"
+        )
 
 
 def rows(path: Path) -> list[tuple[int, list[str]]]:

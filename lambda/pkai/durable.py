@@ -11,8 +11,9 @@ def replace_bytes(path: Path, content: bytes) -> None:
     """Put `content` in place of what `path` holds, all of it or nothing.
 
     The content is on the disk before the name points to it, and the name before this returns: whoever is killed
-    here leaves either the old file or the new one.
+    here leaves either the old file or the new one. Where `path` is a link, what it leads to is replaced.
     """
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     part = Path(name)
@@ -43,6 +44,7 @@ def alone(path: Path) -> Iterator[None]:
     """Let others wait who want to change `path`, or another file of its folder, in this way."""
     import fcntl  # only writing needs it, and only Unix has it
 
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

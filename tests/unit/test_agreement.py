@@ -66,8 +66,19 @@ def test_agreement_is_about_answers_alone_whichever_way_a_pair_is_turned() -> No
 def test_agreement_needs_two_annotators_with_something_in_common() -> None:
     with pytest.raises(ValueError, match="two annotators or more"):
         agreement({"ann": [Pair("a", "b", 1)]})
-    with pytest.raises(ValueError, match="no pair has two answers"):
+    with pytest.raises(ValueError, match="no pair has answers by two people"):
         agreement({"ann": [Pair("a", "b", 1)], "bob": [Pair("a", "c", 1)]})
+
+
+def test_an_answer_that_was_copied_is_one_answer() -> None:
+    old = [Pair("a", "b", 1, "me"), Pair("a", "c", 0, "me")]
+    tables = {"ann": [*old, Pair("b", "c", 1, "ann")], "bob": [*old, Pair("b", "c", -1, "bob")]}
+    assert agreement(tables).shared == 1
+    assert agreement(tables).cohen["ann", "bob"] < 0.1
+    tables["eve"] = [Pair("a", "b", -1, "eve")]
+    merged, disputed = consensus(tables)
+    assert merged[0] == Pair("a", "b")
+    assert disputed == [("a", "b"), ("b", "c")]
 
 
 def test_consensus_is_what_more_than_half_say() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from training.labels.annotation import RULES, Answers, Rule, close, explain, positions
 from training.labels.contradictions import contradiction_of, find_contradictions
-from training.labels.pairs import Key, key_of
+from training.labels.pairs import Key, Pair, key_of
 
 NAMES = tuple("abcdefg")
 ALL_PAIRS = list(combinations(NAMES, 2))
@@ -151,10 +151,17 @@ def test_thirds_that_disagree_leave_a_pair_open() -> None:
 
 def test_what_follows_is_explained_by_a_chain_of_answers() -> None:
     answers = Answers.of(NAMES, {("a", "c"): 1, ("b", "c"): -1, ("b", "d"): 0})
-    assert explain(answers, "b", "a", "voted") == "a > c > b"
-    assert explain(answers, "a", "d", "transitive") == "a > c > b = d"
-    assert explain(Answers.of(NAMES, {("a", "b"): 0, ("b", "c"): 0}), "a", "c", "transitive") == "a = b = c"
-    assert explain(answers, "a", "g", "voted") == ""
+    assert explain(answers, Pair("b", "a", -1), "voted") == "a > c > b"
+    assert explain(answers, Pair("a", "d", 1), "transitive") == "a > c > b = d"
+    level = Answers.of(NAMES, {("a", "b"): 0, ("b", "c"): 0})
+    assert explain(level, Pair("a", "c", 0), "transitive") == "a = b = c"
+    assert explain(answers, Pair("a", "g", 1), "voted") == ""
+
+
+def test_a_chain_that_says_the_opposite_explains_nothing() -> None:
+    labels: Labels = {("b", "c"): 1, ("a", "c"): -1, ("a", "d"): 1, ("d", "e"): 1, ("b", "e"): -1}
+    assert closed(labels, "voted")["a", "b"] == -1
+    assert explain(Answers.of(NAMES, labels), Pair("a", "b", -1), "voted") == "b > c > a"
 
 
 def test_an_answer_can_be_replaced_and_taken_back() -> None:

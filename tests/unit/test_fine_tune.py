@@ -13,6 +13,7 @@ from pkai.diagnosis import FamilyScale
 from training.fine_tuning import fine_tune, own_model
 from training.fine_tuning.fine_tune import Division, FineTuning, Listening
 from training.fitting.losses import preference_loss, similarity_loss
+from training.labels.folds import Fold
 from training.labels.pairs import INFERRED, Pair, recordings_of
 from training.model import weights
 from training.model.export import MeanOfNetworks
@@ -59,17 +60,32 @@ def test_no_recording_is_in_two_parts_and_every_pair_is_in_one_at_most() -> None
 
 
 def test_a_fold_made_earlier_is_held_out_and_nothing_of_it_trained_on() -> None:
-    held_out = all_pairs(sorted(SOME))
-    division = fine_tune.divide(PAIRS, held_out, seed=0)
-    assert division.held_out == held_out
+    fold = fold_of(PAIRS)
+    division = fine_tune.divide(PAIRS, fold, seed=0)
+    assert division.held_out == fold.held_out == all_pairs(sorted(SOME))
     trained = set(recordings_of([*division.train, *division.validation]))
     assert trained == set(FEATURES) - SOME
+
+
+def test_what_a_held_out_player_plays_is_not_trained_on_where_only_crossing_pairs_tell_of_it() -> None:
+    fold = fold_of(PAIRS)
+    few = dataclasses.replace(fold, held_out=[pair for pair in fold.held_out if "r12" not in pair.key])
+    division = fine_tune.divide(PAIRS, few, seed=0)
+    assert "r12" not in recordings_of(pair for part in vars(division).values() for pair in part)
+
+
+def fold_of(pairs: list[Pair]) -> Fold:
+    """Some recordings held out."""
+    sides: dict[int, list[Pair]] = {0: [], 1: [], 2: []}
+    for pair in pairs:
+        sides[len({pair.first, pair.second} & SOME)].append(pair)
+    return Fold(train=sides[0], crossing=sides[1], held_out=sides[2])
 
 
 def test_what_nobody_said_teaches_but_is_no_measure() -> None:
     inferred = [dataclasses.replace(pair, source=INFERRED) if n % 2 else pair for n, pair in enumerate(PAIRS)]
     drawn = fine_tune.divide(inferred, None, seed=0)
-    given = fine_tune.divide(inferred, [pair for pair in inferred if {pair.first, pair.second} <= SOME], seed=0)
+    given = fine_tune.divide(inferred, fold_of(inferred), seed=0)
     for division in (drawn, given):
         assert len(division.held_out) > 2 and all(pair.answered for pair in division.held_out)
         assert not all(pair.answered for pair in division.train)
@@ -167,4 +183,6 @@ def test_many_pairs_decide_the_odds_but_never_make_them_certain() -> None:
     gaps = np.array([before[pair.first] - before[pair.second] for pair in drawn])
     scale, _ = calibrate.fit_outcomes(gaps, np.array([pair.label for pair in drawn]), spread=1.0)
     assert found.scale == pytest.approx(scale, rel=0.01)
+    followed = [Pair(a, b, 1 if before[a] > before[b] else -1, INFERRED) for a, b in two]
+    assert own_model.recalibrated(CALIBRATION, before, before, [*drawn, *followed]) == found, "only answers tell odds"
     assert found.tie_band == pytest.approx(0.1), "without an equal pair nothing is learnt about them"

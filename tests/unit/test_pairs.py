@@ -78,6 +78,10 @@ def test_a_name_listed_twice_or_without_group_is_refused() -> None:
         ("id1,id2,label\na,a,0\n", "line 2: a is paired with itself"),
         ("id1,id2,label\na,,0\n", "line 2: a pair needs two names"),
         ("id1,id2,label\na\n", "line 2: a pair needs two names"),
+        (
+            "id1,id2,label\na,b,,really, sure\n",
+            "line 2: has more cells than there are columns; put a cell with a comma",
+        ),
     ],
 )
 def test_a_table_that_is_wrong_is_refused_with_the_line(tmp_path: Path, text: str, why: str) -> None:
@@ -180,6 +184,13 @@ def test_ratings_may_have_gaps(tmp_path: Path) -> None:
     path = tmp_path / "ratings.csv"
     path.write_text("id,ann,bob\nx,1,\ny, ,2.5\nz,80\n", encoding="utf-8")
     assert read_ratings(path, ["ann", "bob"]) == {"x": [1.0], "y": [2.5], "z": [80.0]}
+
+
+def test_a_decimal_comma_is_not_read_as_another_cell(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text("id,ann\na,4,\nb,4,5\n")  # the empty cell after the last is as spreadsheets leave it
+    with pytest.raises(ValueError, match=r"ratings\.csv line 3: has more cells than there are columns"):
+        read_ratings(path, ["ann"])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Recordings of one's own: found by id, heard with every fault told at once, held against labels."""
 
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -23,6 +24,12 @@ def test_an_id_is_a_file_name_with_or_without_its_suffix(tmp_path: Path) -> None
     folder = folder_of(tmp_path, "a.mp3", "b.take.flac", "c.WAV", "a.csv", "notes.txt")
     found = recordings.find(folder, ["b.take", "c.WAV", "a", "a"])
     assert found == {"a": folder / "a.mp3", "b.take": folder / "b.take.flac", "c.WAV": folder / "c.WAV"}
+
+
+def test_an_accent_may_be_written_in_two_ways(tmp_path: Path) -> None:
+    composed = "Für Elise が"
+    folder = folder_of(tmp_path, normalize("NFD", composed) + ".m4a")
+    assert list(recordings.find(folder, [composed])) == [composed]
 
 
 def test_missing_and_double_recordings_are_named(tmp_path: Path) -> None:

@@ -36,8 +36,12 @@ def test_ratings_nearer_than_the_threshold_are_equal(tie_below: float, labels: l
 
 
 def test_a_difference_of_the_threshold_is_none_to_overlook() -> None:
-    (pair,) = pairs_from_ratings({"a": 3.0, "b": 2.5}, tie_below=0.5)
-    assert pair.label == 1
+    for higher, lower in ((3.0, 2.5), (4.1, 3.6)):
+        (pair,) = pairs_from_ratings({"a": higher, "b": lower}, tie_below=0.5)
+        assert pair.label == 1
+    means = {name: np.mean(ratings) for name, ratings in (("a", [3.3, 3.4, 4.1]), ("b", [4.1, 3.4, 3.3]))}
+    assert means["a"] != means["b"], "but for rounding they are the same"
+    assert pairs_from_ratings({name: float(mean) for name, mean in means.items()}, tie_below=0)[0].label == 0
 
 
 def test_only_recordings_of_one_piece_are_compared() -> None:

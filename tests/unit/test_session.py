@@ -91,6 +91,38 @@ def test_answers_of_two_in_the_same_instant_are_both_kept(table: Path) -> None:
     assert (kept.count("ann"), kept.count("bob")) == (7, 7)
 
 
+def test_of_two_who_were_asked_the_same_the_first_answer_stays(table: Path) -> None:
+    ann, bob = (Session(table, annotator=name) for name in ("ann", "bob"))
+    asked, again = ann.next(), bob.next()
+    assert asked is not None and asked == again
+    ann.answer(asked, 1)
+    with pytest.raises(ValueError, match="were answered meanwhile by ann; that stays"):
+        bob.answer(asked, -1)
+    assert {pair.key: pair for pair in read_pairs(table)}[asked.key].source == "ann"
+    other = bob.next()
+    assert other is not None and other.key != asked.key
+
+
+def test_two_who_answer_the_same_pairs_are_told_nothing_of_each_other(table: Path, tmp_path: Path) -> None:
+    other = tmp_path / "bob.csv"
+    write_pairs(other, [Pair(a, b, 1, "bob") for a, b in combinations(NAMES, 2)])
+    for common in (1.0, 0.0):
+        session = Session(table, annotator="ann", share=Share(1, 1, common=common), others=[other])
+        told = session.answer(Pair("a", "b"), -1).contradiction
+        assert (told is None) == bool(common)
+        assert len(session.contradictions) == 1
+        session.undo()
+
+
+def test_a_table_that_a_link_leads_to_is_written(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    link = tmp_path / "mine" / "pairs.csv"
+    link.symlink_to(Path("..") / table.name)
+    Session(link, annotator="ann").answer(Pair("a", "b"), 1)
+    assert link.is_symlink()
+    assert read_pairs(table)[0] == Pair("a", "b", 1, "ann")
+
+
 def test_a_tables_own_columns_are_kept(table: Path) -> None:
     lines = table.read_text().splitlines()
     table.write_text("\n".join([f"{lines[0]},comment", f"{lines[1]},loud room", *lines[2:]]) + "\n")

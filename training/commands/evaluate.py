@@ -92,8 +92,23 @@ def run(args: argparse.Namespace) -> int:
     return _against_ratings(args) if args.pairs is None else _against_pairs(args)
 
 
+# What `--pairs` reads; every other option is about rendering and simpler judges, of which there is nothing here.
+_OF_PAIRS = {"rated", "pairs", "model", "model_dir", "json"}
+
+
+def _refuse_options_of_ratings(args: argparse.Namespace) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    usual = vars(parser.parse_args([str(args.rated)]))
+    changed = sorted(name for name, value in vars(args).items() if name not in _OF_PAIRS and value != usual[name])
+    if changed:
+        told = ", ".join("--" + name.replace("_", "-") for name in changed)
+        raise ValueError(f"{told}: not with --pairs, which takes --model, --model-dir and --json")
+
+
 def _against_pairs(args: argparse.Namespace) -> int:
     """Print one line of agreement with labelled pairs for each model."""
+    _refuse_options_of_ratings(args)
     pairs = [pair for pair in read_pairs(args.pairs) if pair.answered]
     if not pairs:
         raise ValueError(f"nobody labelled a pair in {args.pairs}; label some with `pkai-train pairs annotate`")
@@ -102,7 +117,9 @@ def _against_pairs(args: argparse.Namespace) -> int:
         judge = Judge.load(args.model_dir, name)
         scores = {id: heard.score for id, heard in recordings.hear(judge, files).items()}
         found = verdicts.against(pairs, scores, tie_band=judge.manifest.calibration.tie_band)
-        print(json.dumps(found.as_plain()) if args.json else f"{name} {judge.manifest.version}: {found}")
+        version = judge.manifest.version
+        plain = {"model": name, "version": version, **found.as_plain()}
+        print(json.dumps(plain) if args.json else f"{name} {version}: {found}")
     return 0
 
 

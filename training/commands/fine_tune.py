@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pkai.settings import DEFAULT_MODEL
 from training.commands.numbers import at_least_one
+from training.labels.folds import read_fold
 from training.labels.pairs import read_pairs
 
 _log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--held-out",
         type=Path,
         metavar="FOLD",
-        help="folder with test_pair.csv, as `pairs split` makes it (default: drawn)",
+        help="folder with train_pair.csv and test_pair.csv, as `pairs split` makes it (default: drawn)",
     )
     parser.add_argument(
         "--model-dir", type=Path, default=Path("model"), help="with the weights to start from (default: %(default)s)"
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         args.name,
         args.recordings,
         read_pairs(args.pairs),
-        read_pairs(args.held_out / "test_pair.csv") if args.held_out else None,
+        read_fold(args.held_out) if args.held_out else None,
         args.out,
         FineTuning(n_steps=args.steps, learning_rate=args.learning_rate, seed=args.seed),
         version=args.version,

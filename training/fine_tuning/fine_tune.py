@@ -28,7 +28,7 @@ from pkai.durable import replace_bytes
 from pkai.features import FeatureConfig
 from training.fitting.augmentation import Augmentation, augmented
 from training.fitting.losses import preference_loss, similarity_loss
-from training.labels.folds import split
+from training.labels.folds import Fold, split
 from training.labels.pairs import Pair, recordings_of
 from training.model.export import MeanOfNetworks
 
@@ -115,14 +115,15 @@ _HELD_OUT_FOLDS, _VALIDATION_FOLDS = 4, 3
 _VALIDATION_SEGMENTS = 8
 
 
-def divide(pairs: Sequence[Pair], held_out: Sequence[Pair] | None, *, seed: int) -> Division:
+def divide(pairs: Sequence[Pair], fold: Fold | None, *, seed: int) -> Division:
     """Part the labelled pairs by recording: a quarter held out, a third of the others for validation.
 
     What follows from people's answers teaches as they do; the figures are held against the answers alone.
 
     Parameters
     ----------
-    held_out : pairs of a fold made earlier; their recordings are trained on in no way. Drawn here if None
+    fold : made earlier: its held-out pairs are held out, and of `pairs` those are left whose recordings it trains on.
+        Drawn here if None
 
     Raises
     ------
@@ -132,11 +133,12 @@ def divide(pairs: Sequence[Pair], held_out: Sequence[Pair] | None, *, seed: int)
     labelled = [pair for pair in pairs if pair.label is not None]
     if not labelled:
         raise ValueError(f"none of the {len(pairs)} pairs has a label; label some with `pkai-train pairs annotate`")
-    if held_out is None:
+    if fold is None:
         rest, held_out = _part(labelled, _HELD_OUT_FOLDS, seed)
     else:
-        apart = set(recordings_of(held_out))
-        rest = [pair for pair in labelled if not {pair.first, pair.second} & apart]
+        # Not all others: of a player that is held out, some recordings may be in crossing pairs alone.
+        inside = set(recordings_of(fold.train))
+        rest, held_out = [pair for pair in labelled if {pair.first, pair.second} <= inside], fold.held_out
     out = [pair for pair in held_out if pair.answered]
     train, validation = _part(rest, _VALIDATION_FOLDS, seed)
     division = Division(train=train, validation=validation, held_out=out)

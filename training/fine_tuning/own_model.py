@@ -19,6 +19,7 @@ from training.fine_tuning import fine_tune, recordings, variants, verdicts
 from training.fine_tuning.fine_tune import Course, Division, FineTuning, Listening
 from training.fine_tuning.variants import VariantConfig
 from training.fine_tuning.verdicts import Verdicts
+from training.labels.folds import Fold
 from training.labels.pairs import Pair, recordings_of
 from training.model import export, grad_cam, references, weights
 from training.people import calibrate
@@ -59,7 +60,7 @@ def make(
     name: str,
     folder: Path,
     pairs: Sequence[Pair],
-    held_out: Sequence[Pair] | None,
+    fold: Fold | None,
     out: Path,
     how: FineTuning,
     *,
@@ -77,7 +78,7 @@ def make(
     name : of the architecture in it
     folder : with the recordings
     pairs : with labels
-    held_out : pairs of a fold made earlier; drawn if None
+    fold : made earlier, whose held-out pairs are held out; drawn if None
     out : new model folder; holds the checkpoint until it is written
     how : to fine-tune
     version : of the new weights; else the shipped one's with `+own`
@@ -98,9 +99,9 @@ def make(
     judge = Judge.load(shipped, name)
     mean, network = weights.read(shipped / name)
     files = recordings.find(
-        folder, recordings_of(pair for pair in (*pairs, *(held_out or ())) if pair.label is not None)
+        folder, recordings_of(pair for pair in (*pairs, *(fold.held_out if fold else ())) if pair.label is not None)
     )
-    division = fine_tune.divide(pairs, held_out, seed=how.seed)
+    division = fine_tune.divide(pairs, fold, seed=how.seed)
     used = recordings_of([*division.train, *division.validation, *division.held_out])
     files = {name: files[name] for name in used}
     heard = recordings.hear(judge, files)
@@ -174,8 +175,9 @@ def recalibrated(
     ----------
     old : of the shipped model
     before, after : score of each recording by the shipped and by the new model
-    untrained : labelled pairs
+    untrained : labelled pairs; of those only what people answered counts, as nobody hears equal in what follows
     """
+    untrained = [pair for pair in untrained if pair.answered]
     x, y = (np.array([scores[name] for name in sorted(before)]) for scores in (before, after))
     slope = float(y.std() / x.std()) if x.std() > 0 and y.std() > 0 else 1.0
     offset = float(y.mean() - slope * x.mean())

@@ -2,7 +2,8 @@
 
 Conventions
 -----------
-Only answers count, never what follows from them: inferences would agree by construction. A coefficient is 1 at full
+Only answers count, never what follows from them: inferences would agree by construction. An answer that stands in
+several tables with one source is one person's, copied, and counts in the first of them. A coefficient is 1 at full
 agreement and 0 where people agree as often as by chance; it is nan where it is not defined, for one where everybody
 always gave the same label.
 
@@ -67,7 +68,10 @@ def agreement(tables: Mapping[str, Sequence[Pair]]) -> Agreement:
     ratings = _ratings(tables)
     shared = int((np.isfinite(ratings).sum(axis=0) >= 2).sum())
     if shared == 0:
-        raise ValueError("no pair has two answers; let the annotators share some (pairs annotate --common 0.1)")
+        raise ValueError(
+            "no pair has answers by two people; let the annotators share some (pairs annotate --common 0.1), each "
+            "under a name of their own (--annotator)"
+        )
     two = combinations(zip(tables, ratings, strict=True), 2)
     return Agreement(
         shared=shared,
@@ -80,9 +84,20 @@ def agreement(tables: Mapping[str, Sequence[Pair]]) -> Agreement:
 
 def _ratings(tables: Mapping[str, Sequence[Pair]]) -> Ratings:
     """(A, P) labels from the name that sorts first, nan where there is no answer."""
-    answers = [answers_of(pairs) for pairs in tables.values()]
+    answers = _answers(tables)
     keys = sorted({key for given in answers for key in given})
     return np.array([[given.get(key, np.nan) for key in keys] for given in answers]).reshape(len(answers), -1)
+
+
+def _answers(tables: Mapping[str, Sequence[Pair]]) -> list[dict[Key, int]]:
+    """What each table's annotator answered."""
+    counted: set[tuple[Key, str]] = set()
+    found = []
+    for pairs in tables.values():
+        own = [pair for pair in pairs if pair.answered and (pair.key, pair.source) not in counted]
+        counted |= {(pair.key, pair.source) for pair in own if pair.source}
+        found.append(answers_of(own))
+    return found
 
 
 def cohen_kappa(first: Ratings, second: Ratings) -> float:
@@ -129,7 +144,7 @@ def consensus(tables: Mapping[str, Sequence[Pair]]) -> tuple[list[Pair], list[Ke
     Every pair of any table, in the order of the first that has it, unlabelled where no label has more than half of
     its answers; the pairs that were answered and are unlabelled for that reason.
     """
-    answers = [answers_of(pairs) for pairs in tables.values()]
+    answers = _answers(tables)
     together: dict[Key, Pair] = {}
     for pair in (pair for pairs in tables.values() for pair in pairs):
         together.setdefault(pair.key, pair)

@@ -21,7 +21,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from training.labels.pairs import Key
+from training.labels.pairs import Key, Pair
 
 Rule = Literal["voted", "transitive"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -149,12 +149,16 @@ def positions(answers: Answers, ridge: float = 0.3) -> tuple[npt.NDArray[np.floa
     return covariance @ balance, error
 
 
-def explain(answers: Answers, first: str, second: str, rule: Rule) -> str:
-    """Why the outcome of a pair follows, as a chain of answers: `a > c > b`; "" where no chain tells."""
-    i, j = answers.index[first], answers.index[second]
-    forward, backward = (_shortest(answers, *ends, strict=True, rule=rule) for ends in ((i, j), (j, i)))
-    level = _shortest(answers, i, j, strict=False, rule=rule) if rule == "transitive" else None
-    chain = forward or backward or level
+def explain(answers: Answers, pair: Pair, rule: Rule) -> str:
+    """Why the label of a pair follows, as a chain of answers that says the same: `a > c > b`; "" where none does."""
+    start, end = answers.index[pair.first], answers.index[pair.second]
+    if pair.label == -1:
+        start, end = end, start
+    if rule == "transitive":
+        chain = _shortest(answers, start, end, strict=pair.label != 0)
+    else:
+        thirds = np.flatnonzero(answers.better[start] & answers.better[:, end]).tolist()
+        chain = [start, thirds[0], end] if thirds else None
     return "" if chain is None else chain_text(answers, chain)
 
 
@@ -168,9 +172,9 @@ def chain_text(answers: Answers, chain: Iterable[int]) -> str:
     return text
 
 
-def _shortest(answers: Answers, start: int, end: int, *, strict: bool, rule: Rule) -> list[int] | None:
+def _shortest(answers: Answers, start: int, end: int, *, strict: bool) -> list[int] | None:
     """Breadth first from start down to end; with `strict`, at least one step is a better."""
-    steps = answers.better if rule == "voted" else answers.better | answers.equal
+    steps = answers.better | answers.equal
     came: dict[tuple[int, bool], tuple[int, bool] | None] = {(start, False): None}
     queue = [(start, False)]
     for node, fell in queue:

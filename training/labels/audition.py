@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 # What lies beside recordings without being one.
 _NOT_SOUND = (".csv", ".json", ".md", ".part", ".txt")
@@ -18,6 +19,8 @@ _PLAYERS: tuple[tuple[str, ...], ...] = (
 def find_recordings(folder: Path, names: Iterable[str]) -> dict[str, Path]:
     """Name -> file, for those of `names` that a file in the folder or below it has, with its suffix or without.
 
+    A letter with an accent is the same whether it is one character or two, as some archives write it.
+
     Raises
     ------
     ValueError
@@ -25,10 +28,11 @@ def find_recordings(folder: Path, names: Iterable[str]) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder of recordings")
-    wanted = set(names)
+    wanted = {normalize("NFC", name): name for name in names}
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        for name in {path.name, path.stem} & wanted:
+        for composed in {normalize("NFC", path.name), normalize("NFC", path.stem)} & wanted.keys():
+            name = wanted[composed]
             if path.suffix.lower() in _NOT_SOUND or not path.is_file():
                 continue
             if name in found:

@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from training.labels.pairs import Pair, recordings_of, write_pairs
+from training.labels.pairs import Pair, read_pairs, recordings_of, write_pairs
 
 Counts = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int_]
 
+_TRAIN, _HELD_OUT = "train_pair.csv", "test_pair.csv"  # the original's names
 _ROUNDS = 5  # of exchanges; later ones gain next to nothing
 
 
@@ -142,7 +143,7 @@ def _fold(pairs: Sequence[Pair], side: Mapping[str, int], number: int) -> Fold:
 
 
 def write_folds(folder: Path, folds: Sequence[Fold]) -> None:
-    """Write `0/train_pair.csv`, `0/test_pair.csv` and so on, the original's names.
+    """Write `0/train_pair.csv`, `0/test_pair.csv` and so on.
 
     Raises
     ------
@@ -152,5 +153,10 @@ def write_folds(folder: Path, folds: Sequence[Fold]) -> None:
     if (folder / str(len(folds))).exists():
         raise ValueError(f"{folder} holds folds of an earlier, larger split; remove it or name another folder")
     for number, fold in enumerate(folds):
-        write_pairs(folder / str(number) / "train_pair.csv", fold.train)
-        write_pairs(folder / str(number) / "test_pair.csv", fold.held_out)
+        write_pairs(folder / str(number) / _TRAIN, fold.train)
+        write_pairs(folder / str(number) / _HELD_OUT, fold.held_out)
+
+
+def read_fold(folder: Path) -> Fold:
+    """One of the folds that were written, without its crossing pairs; errors as of `read_pairs`."""
+    return Fold(train=read_pairs(folder / _TRAIN), held_out=read_pairs(folder / _HELD_OUT), crossing=[])

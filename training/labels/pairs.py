@@ -97,7 +97,7 @@ def _pair(row: Mapping[str, str]) -> Pair:
     cells = {name: row.get(name, "").strip() for name in _COLUMNS}
     if cells["label"] not in _LABELS:
         raise ValueError(f"label {cells['label']!r} is none of 1, 0, -1 and empty")
-    notes = {name: cell for name, cell in row.items() if name and name not in _COLUMNS}
+    notes = {name: cell for name, cell in row.items() if name not in _COLUMNS}
     return Pair(cells["id1"], cells["id2"], _LABELS[cells["label"]], cells["source"], notes)
 
 
@@ -229,6 +229,7 @@ def _lines(path: Path, *columns: str) -> Iterator[tuple[int, str, list[str]]]:
     wanted = [header.index(name) for name in (*ids[:1], *columns)] or [0]
     seen: dict[str, int] = {}
     for line, row in rows[bool(ids) :]:
+        tables.refuse_more(path, line, row[len(header) :] if ids else ())
         name, *cells = (row[at] if at < len(row) else "" for at in wanted)
         if not name:
             raise ValueError(f"{path.name} line {line}: a name is needed")

@@ -23,6 +23,7 @@ Array = npt.NDArray[np.float64]
 
 _TOLERANCE = 1e-10  # of the last Newton step, in positions
 _MOST_STEPS = 100
+_ROUNDING = 1e-9  # of means, in units of the rating
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def pairs_from_ratings(
 
 
 def _label(difference: float, tie_below: float) -> int:
-    return 0 if abs(difference) < tie_below or difference == 0 else 1 if difference > 0 else -1
+    least = max(tie_below - _ROUNDING, _ROUNDING)
+    return 0 if abs(difference) < least else 1 if difference > 0 else -1
 
 
 def fit_scale(pairs: Sequence[Pair], *, prior_sd: float = 3.0) -> Scale:

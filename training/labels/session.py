@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pkai.durable import alone
-from training.labels.annotation import Answers, Rule, close, explain
+from training.labels.annotation import Answers, Grid, Rule, close, explain
 from training.labels.contradictions import Contradiction, contradiction_of, find_contradictions
 from training.labels.pairs import INFERRED, Key, Pair, answers_of, read_pairs, recordings_of, write_pairs
 from training.labels.questions import Share, next_pair
@@ -72,31 +72,39 @@ class Session:
 
     def _read(self) -> None:
         """Take up what is in the table by now: others may have answered in it, or added pairs."""
+        self._load()
+        self._restart()
+
+    def _load(self) -> None:
         seen = _state(self.path)
         self.pairs = {p.key: p if p.answered else p.unlabelled for p in read_pairs(self.path)}
         self._seen = seen
-        self._names = recordings_of(self.pairs.values())
-        self._restart()
 
     def _restart(self) -> None:
         """Work out anew what is known, and hear what the others said meanwhile."""
+        self._names = recordings_of(self.pairs.values())
+        self._heard = [_state(path) for path in self.others]
+        here = answers_of(self.pairs.values())
         labels = {key: label for path in self.others for key, label in answers_of(read_pairs(path)).items()}
-        labels = {key: label for key, label in labels.items() if key in self.pairs}
-        labels |= answers_of(self.pairs.values())
+        labels = {key: label for key, label in labels.items() if key in self.pairs} | here
         self._answers = Answers.of(self._names, labels)
         self.contradictions, self._agreeing = find_contradictions(self._names, labels.items(), self.rule)
+        self._agreeing_here = self._agreeing
+        if self.others:
+            _, self._agreeing_here = find_contradictions(self._names, here.items(), self.rule)
         self._close()
 
     def _close(self) -> None:
         """Draw every inference afresh."""
         self._closure = close(self._answers, self.rule)
+        known = self._closure.known
         for key, pair in self.pairs.items():
             if not pair.answered:
-                self.pairs[key] = self._inferred(pair)
+                self.pairs[key] = self._inferred(pair, known)
 
-    def _inferred(self, pair: Pair) -> Pair:
+    def _inferred(self, pair: Pair, known: Grid) -> Pair:
         i, j = self._answers.index[pair.first], self._answers.index[pair.second]
-        if not self._closure.known[i, j]:
+        if not known[i, j]:
             return pair.unlabelled
         label = int(self._closure.better[i, j]) - int(self._closure.better[j, i])
         return replace(pair, label=label, source=INFERRED)
@@ -110,7 +118,7 @@ class Session:
 
     def next(self) -> Pair | None:
         """The pair to ask, or None when nothing is left for this annotator."""
-        if self.others:
+        if self._heard != [_state(path) for path in self.others]:
             self._restart()
         askable = [p for key, p in self.pairs.items() if key not in self._skipped and self.share.holds(key)]
         common = {key for key in self.pairs if self.share.is_common(key)}
@@ -122,7 +130,7 @@ class Session:
         Raises
         ------
         ValueError
-            If the label is none of the three, or the table has no such pair.
+            If the label is none of the three, the table has no such pair, or somebody else answered it meanwhile.
         OSError
             If the table cannot be written; then nothing was answered.
         """
@@ -130,18 +138,17 @@ class Session:
             return self._answer(pair, label)
 
     def _answer(self, pair: Pair, label: int) -> Taken:
+        asked = self.pairs.get(pair.key)
         if _state(self.path) != self._seen:
             self._read()
         if pair.key not in self.pairs:
             raise ValueError(f"{pair.first} and {pair.second} are no pair of {self.path.name}")
         said = Pair(pair.first, pair.second, label)
         own = self.pairs[pair.key]
+        if own.answered and own != asked:
+            raise ValueError(f"{pair.first} and {pair.second} were answered meanwhile by {own.source}; that stays")
         given = replace(own, label=said.label_from(own.first), source=self.annotator)
-        contradiction = contradiction_of(self._agreeing, pair.first, pair.second, label, self.rule)
-        if contradiction is None:
-            self._agreeing.put(pair.first, pair.second, label)
-        else:
-            self.contradictions.append(contradiction)
+        contradiction = self._contradiction(said, label)
         before = {key for key, p in self.pairs.items() if p.source == INFERRED}
         self.pairs[pair.key] = given
         self._answers.put(pair.first, pair.second, label)
@@ -150,9 +157,26 @@ class Session:
         self._given.append((own if own.answered else own.unlabelled, given))
         return Taken(self._news(before), contradiction)
 
+    def _contradiction(self, said: Pair, label: int) -> Contradiction | None:
+        """Hold an answer against the earlier ones.
+
+        Of a common pair only against this table's, as others answer it too and are to be told nothing of each other.
+        """
+        at_odds = contradiction_of(self._agreeing, said.first, said.second, label, self.rule)
+        if at_odds is None:
+            self._agreeing.put(said.first, said.second, label)
+        else:
+            self.contradictions.append(at_odds)
+        if self._agreeing_here is self._agreeing:
+            return at_odds
+        here = contradiction_of(self._agreeing_here, said.first, said.second, label, self.rule)
+        if here is None:
+            self._agreeing_here.put(said.first, said.second, label)
+        return here if self.share.is_common(said.key) else at_odds
+
     def _news(self, before: set[Key]) -> list[tuple[Pair, str]]:
         fresh = [p for key, p in self.pairs.items() if p.source == INFERRED and key not in before]
-        return [(p, explain(self._answers, p.first, p.second, self.rule)) for p in fresh]
+        return [(p, explain(self._answers, p, self.rule)) for p in fresh]
 
     def skip(self, pair: Pair) -> None:
         """Do not ask this pair again in this session."""
@@ -174,9 +198,10 @@ class Session:
             return self._undo()
 
     def _undo(self) -> Pair:
-        self._read()
+        self._load()
         before, last = self._given[-1]
         if self.pairs.get(last.key) != last:
+            self._restart()
             self._given.pop()
             raise ValueError(f"the label of {last.first} and {last.second} was changed meanwhile; it stays")
         self.pairs[last.key] = replace(self.pairs[last.key], label=before.label, source=before.source)

@@ -61,8 +61,6 @@ def read(folder: Path) -> tuple[RatedPerformance, ...]:
 
 
 def _performance(row: Mapping[str, str], folder: Path) -> RatedPerformance:
-    if None in row:
-        raise ValueError("has more cells than there are columns")
     if empty := [name for name in _NEEDED if not row[name]]:
         raise ValueError(f"{', '.join(empty)} is empty")
     ratings = {rater: float(cell) for rater, cell in row.items() if rater not in _ABOUT and cell}
