@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from pkai.features import FeatureConfig
 from training.ladder.flaws import FAMILIES
 
 
@@ -13,7 +15,9 @@ def write(
     folder: Path, *, parts: Iterable[str] = ("train", "validation"), pieces: tuple[str, str] = ("a", "a")
 ) -> Path:
     """Two excerpts, one of each of the pieces, in three versions each: the worse, the darker."""
-    (folder / "ladder.json").write_text(json.dumps({"pieces": pieces}), encoding="utf-8")
+    (folder / "ladder.json").write_text(
+        json.dumps({"pieces": pieces, "features": asdict(FeatureConfig())}), encoding="utf-8"
+    )
     rng = np.random.default_rng(1)
     severity = np.tile([0.0, 0.6, 1.2], 2).astype(np.float32)
     for part in parts:

@@ -19,7 +19,7 @@ from pkai.features import FeatureConfig
 from pkai.scorer import Judge
 from pkai.segments import SegmentConfig
 from training.evaluation import evaluate
-from training.fitting.fit import load_network
+from training.fitting.fit import load_networks
 from training.fitting.flaw_teaching import FlawTeaching, teach
 from training.fitting.side_by_side import train_all
 from training.ladder import shards
@@ -68,13 +68,12 @@ def release(
     -------
     metrics, as written into the manifest
     """
-    loaded = [load_network(checkpoint) for checkpoint in checkpoints]
-    run = loaded[0][1]
+    networks, run, seeds = load_networks(checkpoints)
     features, cut = run.features, run.segments
-    for network, _ in loaded:
+    for network in networks:
         half_precision.round_weights(network)
-    heard_as_one = ensemble.standardised([network for network, _ in loaded], ladder_folder, features, cut)
-    training = {"run": dataclasses.asdict(run), "seeds": [each.seed for _, each in loaded]}
+    heard_as_one = ensemble.standardised(networks, ladder_folder, features, cut)
+    training = {"run": dataclasses.asdict(run), "seeds": seeds}
     write = _writer(heard_as_one, run.network, run.name, version, features, cut, training)
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
@@ -310,7 +309,7 @@ def _unscaled(write: Writer, root: Path, name: str, calibration: Calibration) ->
 def _diagnosis(judge: Judge, ladder_folder: Path) -> tuple[dict[str, FamilyScale], dict[str, Any]]:
     """Scales from one half of the ladder's unseen pieces, and how well flaws are told in the mixtures of the other."""
     mixtures, apart = (
-        diagnose.halves(diagnose.listen(judge, shards.read(ladder_folder, part)))
+        diagnose.halves(diagnose.listen(judge, shards.read(ladder_folder, part, judge.manifest.features)))
         for part in ("validation", "apart-validation")
     )
     scales = diagnose.fit(mixtures[0], apart[0])

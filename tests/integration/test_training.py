@@ -18,6 +18,7 @@ import made_shards
 from conftest import ROOT, need
 from made_performance import etude
 from pkai import artifact
+from pkai.features import FeatureConfig
 from pkai.scorer import Judge
 from power_cut import PowerCut
 from training.evaluation import consensus, evaluate
@@ -90,9 +91,9 @@ def test_the_ladder_is_built_once_and_read_whole(ladder_folder: Path) -> None:
     parts: tuple[shards.Part, ...] = ("train", "validation", "apart", "apart-validation")
     found = {path.stem.rstrip("0123456789") for path in ladder_folder.glob("*.npz")}
     assert found == {f"{part}-" for part in parts}
-    assert len(shards.read(ladder_folder, "train")) == LADDER.n_shards
+    assert len(shards.read(ladder_folder, "train", LADDER.features)) == LADDER.n_shards
     for part in parts:
-        for shard in shards.read(ladder_folder, part):
+        for shard in shards.read(ladder_folder, part, LADDER.features):
             n_versions = LADDER.excerpts_per_shard * LADDER.n_versions
             assert len(shard.lengths) == len(shard.label_lengths) == len(shard.severity) == n_versions
             assert shard.frames.shape == (shard.lengths.sum(), LADDER.features.n_features)
@@ -110,24 +111,43 @@ def test_the_ladder_is_built_once_and_read_whole(ladder_folder: Path) -> None:
 
 def test_shards_of_another_ladder_are_not_mixed_with_these(ladder_folder: Path, tmp_path: Path) -> None:
     other = dataclasses.replace(LADDER, worst=0.5, n_shards=2)
-    with pytest.raises(ValueError, match="holds shards of other settings or sources; name another folder"):
+    with pytest.raises(ValueError, match="holds shards of other settings, sources or pianos; name another folder"):
         shards.build(sources(tmp_path), ladder_folder, tmp_path, other, n_workers=1)
 
 
 def test_shards_of_another_version_are_refused_and_unfinished_ones_passed_over(tmp_path: Path) -> None:
     made_shards.write(tmp_path)
     (tmp_path / "train-001.part").write_bytes(b"PK half of it")
-    assert len(shards.read(tmp_path, "train")) == 1
+    assert len(shards.read(tmp_path, "train", FeatureConfig())) == 1
     arrays = dict(np.load(tmp_path / "train-000.npz"))
     del arrays["places"]
     np.savez(tmp_path / "train-000.npz", **arrays)
     with pytest.raises(ValueError, match="built by another version of P-KAI; build the ladder again"):
-        shards.read(tmp_path, "train")
+        shards.read(tmp_path, "train", FeatureConfig())
+
+
+def test_a_ladder_that_grew_or_lacks_shards_is_another(tmp_path: Path) -> None:
+    made_shards.write(tmp_path)
+    before = shards.digest(tmp_path)
+    (tmp_path / "train-001.npz").write_bytes((tmp_path / "train-000.npz").read_bytes())
+    assert shards.digest(tmp_path) != before
+
+
+def test_a_network_hears_what_the_ladder_was_made_with(tmp_path: Path) -> None:
+    made_shards.write(tmp_path)
+    assert shards.read(tmp_path, "train", FeatureConfig(kind="mfcc", n_mfcc=40)), "cepstra are made of what is there"
+    with pytest.raises(
+        ValueError, match=r"features\.hop_length 441 and not 512, fmax 8000\.0 and not 6000\.0; hear it"
+    ):
+        shards.read(tmp_path, "train", FeatureConfig(hop_length=512, fmax=6000.0))
 
 
 def test_a_ladder_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="holds no train shards; build the ladder first"):
-        shards.read(tmp_path, "train")
+    with pytest.raises(FileNotFoundError, match=r"holds no ladder\.json; build the ladder first"):
+        shards.read(tmp_path, "train", FeatureConfig())
+    made_shards.write(tmp_path, parts=("train",))
+    with pytest.raises(FileNotFoundError, match="holds no apart shards; build the ladder first"):
+        shards.read(tmp_path, "apart", FeatureConfig())
 
 
 def test_a_killed_fit_goes_on_from_its_checkpoint_and_ends_where_it_should(
@@ -178,7 +198,7 @@ def test_checkpoints_are_heard_as_one_on_one_scale(ladder_folder: Path, tmp_path
     np.testing.assert_allclose(columns @ weights, both.snippet_scores(heard), atol=1e-4)
     assert min(weights[:2]) > 0
     other = fitting.fit(dataclasses.replace(runs[0], name="other"), ladder_folder, tmp_path / "other")
-    with pytest.raises(ValueError, match="checkpoints of other and pdr are not heard as one"):
+    with pytest.raises(ValueError, match="differ in name; only networks of one run"):
         consensus.of_mean([other, paths[1]], ladder_folder)
 
 

@@ -181,8 +181,11 @@ def test_many_pairs_decide_the_odds_but_never_make_them_certain() -> None:
     drawn = [Pair(a, b, 1 if rng.random() < 1 / (1 + np.exp(before[b] - before[a])) else -1) for a, b in two]
     found = own_model.recalibrated(CALIBRATION, before, before, drawn)
     gaps = np.array([before[pair.first] - before[pair.second] for pair in drawn])
-    scale, _ = calibrate.fit_outcomes(gaps, np.array([pair.label for pair in drawn]), spread=1.0)
-    assert found.scale == pytest.approx(scale, rel=0.01)
+    outcomes = np.array([pair.label for pair in drawn])
+    assert found.scale == pytest.approx(calibrate.fit_odds(gaps, outcomes, tie_band=0.1, spread=1.0), rel=0.01)
+    said = np.array([found.p_better(abs(gap), 0.0) for gap in gaps])
+    right = float(np.average(gaps * outcomes > 0, weights=np.abs(gaps)))
+    assert np.average(said, weights=np.abs(gaps)) == pytest.approx(right, abs=0.005), "as sure as it is right"
     followed = [Pair(a, b, 1 if before[a] > before[b] else -1, INFERRED) for a, b in two]
     assert own_model.recalibrated(CALIBRATION, before, before, [*drawn, *followed]) == found, "only answers tell odds"
     assert found.tie_band == pytest.approx(0.1), "without an equal pair nothing is learnt about them"

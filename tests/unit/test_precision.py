@@ -3,8 +3,11 @@
 import numpy as np
 import onnxruntime as ort
 import pytest
+import torch
 
+from pkai.features import FeatureConfig
 from training.evaluation import card_tables, precision
+from training.fitting import cepstrum
 from training.ladder.flaws import FAMILIES
 from training.ladder.shards import Shard
 
@@ -52,12 +55,20 @@ def shard(rng: np.random.Generator) -> Shard:
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_every_precision_is_timed_and_ranked_on_the_same_pairs(graph: bytes, rng: np.random.Generator) -> None:
-    found = precision.compare(graph, [shard(rng)], 400, n_versions=6)
+    found = precision.compare(graph, FeatureConfig(), 400, [shard(rng)], n_versions=6)
     assert list(found) == ["float32", "float16", "int8, dynamic", "int8, static"]
     assert all(each.snippet_ms > 0 and each.bytes > 0 for each in found.values())
     assert {each.accuracy.n for each in found.values()} == {6}
     assert not found["float32"].worth_it, "it is what is shipped"
     assert found["float16"].bytes < found["float32"].bytes
+
+
+def test_a_network_of_cepstra_hears_cepstra(rng: np.random.Generator) -> None:
+    drawn = shard(rng)
+    config = FeatureConfig(kind="mfcc", n_mfcc=40)
+    heard, *_ = precision._kept([drawn], config, 400, 1)[0]
+    first = torch.from_numpy(drawn.frames[:400].astype(np.float32))
+    assert torch.equal(torch.from_numpy(heard[0]), cepstrum.as_features(first, config))
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")

@@ -216,8 +216,3 @@ def test_cepstra_are_those_of_the_frames() -> None:
     source = LadderBatches(SHARDS, snippet_frames=SNIPPET, features=config, n_excerpts=3, n_versions=2, seed=0)
     found, frames = source.draw(np.random.default_rng(0)).snippets, draw(0).snippets
     torch.testing.assert_close(found, frames.sum(dim=2, keepdim=True) / 2**0.5)
-
-
-def test_shards_with_other_mel_bands_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"the shards have 2 mel bands; features\.n_mels is 96"):
-        LadderBatches(SHARDS, snippet_frames=SNIPPET, features=FeatureConfig(), n_excerpts=3, n_versions=2, seed=0)

@@ -80,7 +80,7 @@ def _row(
         settings[name] = evaluate.over_seeds([evaluate.agreement(performances, each) for each in found])
     on_ladder = None
     if args.ladder:
-        unheard = shards.read(args.ladder, "validation")
+        unheard = shards.read(args.ladder, "validation", scorers[0].features)
         on_ladder = evaluate.spread([evaluate.ladder_agreement(scorer, unheard).value for scorer in scorers])
     return {"seeds": len(scorers), "settings": settings, "ladder": on_ladder}
 

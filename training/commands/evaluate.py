@@ -218,7 +218,7 @@ def _on_ladder(folder: Path, contender: Contender) -> dict[str, Any]:
     """Figures of a contender on pieces of the skill ladder that no network was trained on."""
     from training.ladder import shards
 
-    unheard = shards.read(folder, "validation")
+    unheard = shards.read(folder, "validation", contender.all[0].features)
     found = [evaluate.ladder_agreement(scorer, unheard) for scorer in contender.all]
     row: dict[str, Any] = {} if contender.shipped is None else {"ladder": found.pop(0)}
     if found:

@@ -67,9 +67,11 @@ def _figures(args: argparse.Namespace) -> dict[str, "LadderFigures"]:
         for source in excerpts.read_sources(args.sources)
         if shards.is_validation(source.piece, share) and diagnose.measures(source.piece)
     )
-    unheard = shards.read(args.ladder, "validation")
     _log.info("hearing the ladder's unseen pieces")
-    told = {name: diagnose.listen(judge, unheard) for name, judge in judges.items()}
+    told = {
+        name: diagnose.listen(judge, shards.read(args.ladder, "validation", judge.manifest.features))
+        for name, judge in judges.items()
+    }
     _log.info("planting one family alone in %d excerpts", args.excerpts)
     alone = one_family.listen(judges, unseen, args.cache, OneFamily(n_excerpts=args.excerpts, seed=args.seed))
     _log.info("damaging %d recordings in one place", args.recordings)

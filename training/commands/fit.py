@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import os
 from pathlib import Path
 
@@ -24,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=at_least_one, default=os.cpu_count(), help="of all networks together (default: %(default)s)"
     )
+    parser.add_argument(
+        "--devices", type=at_least_one, metavar="N", help="GPUs that a network is trained on (default: all there are)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     outs = [folder_of(args.out, seed) for seed in args.seeds] if args.seeds else [args.out]
     runs = [dataclasses.replace(config, seed=seed) for seed in seeds]
     jobs = [(run, args.ladder, out) for run, out in zip(runs, outs, strict=True)]
-    best = train_all(fit, jobs, n_threads=args.threads)
+    best = train_all(functools.partial(fit, n_devices=args.devices), jobs, n_threads=args.threads)
     print(*best, sep="\n")
     return 0
 

@@ -64,7 +64,8 @@ def _steps(args: argparse.Namespace, config: "RunConfig") -> list[list[str]]:
     version, grands = ["--version", args.version], ["--no-sampled-grands"] if args.no_sampled_grands else []
     fitted, seeds = args.runs / name, [str(seed) for seed in args.seeds]
     checkpoints = [str(folder_of(fitted, seed) / "best.ckpt") for seed in args.seeds]
-    fits = ["--out", str(fitted), "--seeds", *seeds, "--threads", str(args.workers)]
+    # On one GPU: with several, the processes of the others would go on to the next steps beside this one.
+    fits = ["--out", str(fitted), "--seeds", *seeds, "--threads", str(args.workers), "--devices", "1"]
     taught = ["--out", str(args.runs / f"{name}-flaws")]
     return [
         ["ladder", "--sources", str(args.sources), "--out", ladder, *cache, *workers, *grands],

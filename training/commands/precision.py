@@ -23,12 +23,13 @@ def run(args: argparse.Namespace) -> int:
     from training.evaluation import evaluate, precision, results
     from training.ladder import shards
 
-    unheard = shards.read(args.ladder, "validation")
     judges = {}
     for name in args.model:
         model = artifact.load(args.model_dir / name)
-        frames = model.manifest.segments.snippet_frames(model.manifest.features)
-        judges[name] = precision.compare(model.onnx, unheard, frames, n_versions=args.versions)
+        features, cut = model.manifest.features, model.manifest.segments
+        unheard = shards.read(args.ladder, "validation", features)
+        frames = cut.snippet_frames(features)
+        judges[name] = precision.compare(model.onnx, features, frames, unheard, n_versions=args.versions)
     found = {"judges": judges, "n_versions": args.versions}
     if args.out:
         options = {"model": args.model, "versions": args.versions}

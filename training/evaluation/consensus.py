@@ -16,7 +16,7 @@ from torch import nn
 from pkai import artifact, consensus, segments
 from pkai.features import FeatureConfig, Frames
 from pkai.segments import SegmentConfig, Starts
-from training.fitting.fit import load_network
+from training.fitting.fit import load_network, load_networks
 from training.model import ensemble, weights
 
 Floats = npt.NDArray[np.float64]
@@ -109,13 +109,10 @@ def of_mean(paths: Sequence[Path], ladder_folder: Path) -> tuple[str, Scorer]:
     ValueError
         If they are of several runs.
     """
-    loaded = [load_network(path) for path in paths]
-    _, run = loaded[0]
-    if len(names := sorted({each.name for _, each in loaded})) > 1:
-        raise ValueError(f"checkpoints of {' and '.join(names)} are not heard as one; name those of a run together")
-    mean = ensemble.standardised([network for network, _ in loaded], ladder_folder, run.features, run.segments)
+    networks, run, seeds = load_networks(paths)
+    mean = ensemble.standardised(networks, ladder_folder, run.features, run.segments)
     return run.name, Scorer(
-        name=f"{run.name}, seeds {' and '.join(str(each.seed) for _, each in loaded)}",
+        name=f"{run.name}, seeds {' and '.join(map(str, seeds))}",
         features=run.features,
         cut=run.segments,
         snippet_scores=of_network(mean.eval()),

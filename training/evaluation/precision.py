@@ -18,12 +18,14 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime as ort
+import torch
 from onnxruntime.quantization import CalibrationDataReader, quantize_dynamic, quantize_static
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from pkai import artifact, segments
+from pkai.features import FeatureConfig
 from training import metrics
-from training.fitting import snippets
+from training.fitting import cepstrum, snippets
 from training.ladder.shards import Shard
 from training.metrics import Estimate
 from training.model import half_precision
@@ -55,17 +57,19 @@ class Variant:
     worth_it: bool
 
 
-def compare(graph: bytes, shards: Sequence[Shard], snippet_frames: int, *, n_versions: int) -> dict[str, Variant]:
+def compare(
+    graph: bytes, features: FeatureConfig, snippet_frames: int, shards: Sequence[Shard], *, n_versions: int
+) -> dict[str, Variant]:
     """Every variant, float32 first.
 
     Parameters
     ----------
     graph : of the model
+    features, snippet_frames : that it hears
     shards : of the ladder's unseen pieces
-    snippet_frames : of the model
     n_versions : heard of them, from the first on
     """
-    kept = _kept(shards, snippet_frames, n_versions)
+    kept = _kept(shards, features, snippet_frames, n_versions)
     found: dict[str, Variant] = {}
     for name, made in variants(graph, kept[0][0]).items():
         session = _session(made)
@@ -118,7 +122,7 @@ class _Snippets(CalibrationDataReader):  # type: ignore[misc]
 
 
 def _kept(
-    shards: Sequence[Shard], snippet_frames: int, n_versions: int
+    shards: Sequence[Shard], config: FeatureConfig, snippet_frames: int, n_versions: int
 ) -> list[tuple[npt.NDArray[np.float32], str, float]]:
     """Snippets that do not overlap, excerpt and severity of each version."""
     kept: list[tuple[npt.NDArray[np.float32], str, float]] = []
@@ -126,7 +130,8 @@ def _kept(
         for index, (frames, *_) in enumerate(snippets.versions(shard)):
             if len(frames) >= snippet_frames and len(kept) < n_versions:
                 starts = segments.dense_starts(len(frames), snippet_frames, snippet_frames)
-                cut = segments.cut(frames.astype(np.float32), starts, snippet_frames)
+                heard = cepstrum.as_features(torch.from_numpy(frames.astype(np.float32)), config).numpy()
+                cut = segments.cut(heard, starts, snippet_frames)
                 name = f"{number}/{shard.excerpt[index]}"
                 kept.append((np.ascontiguousarray(cut), name, float(shard.severity[index])))
     return kept

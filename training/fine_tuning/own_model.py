@@ -185,9 +185,12 @@ def recalibrated(
     if len(untrained) >= _PAIRS_FOR_ODDS:
         gaps = np.array([after[pair.first] - after[pair.second] for pair in untrained])
         outcomes = np.array([pair.label for pair in untrained], np.int64)
-        fitted_scale, fitted_band = calibrate.fit_outcomes(gaps, outcomes, spread=float(y.std()))
-        tie_band = fitted_band if (outcomes == 0).any() else tie_band
-        scale = max(fitted_scale, scale / _SURER_AT_MOST)
+        least = scale / _SURER_AT_MOST
+        if (outcomes == 0).any():
+            scale, tie_band = calibrate.fit_outcomes(gaps, outcomes, spread=float(y.std()))
+        else:
+            scale = calibrate.fit_odds(gaps, outcomes, tie_band=tie_band, spread=float(y.std()))
+        scale = max(scale, least)
     return dataclasses.replace(
         old,
         score_knots=tuple(offset + slope * knot for knot in old.score_knots),

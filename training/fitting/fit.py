@@ -135,7 +135,15 @@ class RandomState(Callback):
             torch.cuda.set_rng_state_all(self._found["cuda"])
 
 
-def fit(run: RunConfig, ladder_folder: Path, out: Path, *, callbacks: Sequence[Callback] = (), line: int = 0) -> Path:
+def fit(
+    run: RunConfig,
+    ladder_folder: Path,
+    out: Path,
+    *,
+    callbacks: Sequence[Callback] = (),
+    line: int = 0,
+    n_devices: int | None = None,
+) -> Path:
     """Train a network, resuming where an earlier call was stopped.
 
     One that was stopped ends as one that was not; on a CPU to the last bit.
@@ -147,6 +155,8 @@ def fit(run: RunConfig, ladder_folder: Path, out: Path, *, callbacks: Sequence[C
     out : folder for checkpoints and TensorBoard logs
     callbacks : that the trainer calls besides its own
     line : of the terminal for the progress, where several are trained at once
+    n_devices : GPUs to train on; all that there are if None. For each but the first Lightning starts the program anew,
+        which then does everything that this one does
 
     Returns
     -------
@@ -155,8 +165,8 @@ def fit(run: RunConfig, ladder_folder: Path, out: Path, *, callbacks: Sequence[C
     Raises
     ------
     ValueError
-        If `out` holds checkpoints of another run or from another ladder, or the shards other mel bands than the run
-        hears, or too few excerpts for its batches.
+        If `out` holds checkpoints of another run or from another ladder, or the shards were made by another front end
+        than the run's, or hold too few excerpts for its batches.
     FileNotFoundError
         If the folder holds no ladder.
     """
@@ -169,10 +179,10 @@ def fit(run: RunConfig, ladder_folder: Path, out: Path, *, callbacks: Sequence[C
     lightning.seed_everything(run.seed, verbose=False)
     module = Fit(run, ladder)
     keeper = _keeper(run, out)
-    trainer = _trainer(run, out, [keeper, *callbacks], line)
-    batches = _batches(run, shards.read(ladder_folder, "train"), seed=run.seed)
-    train = Drawn(batches, begin=done * run.accumulate)
-    held_out = Drawn(_batches(run, shards.read(ladder_folder, "validation"), seed=0), end=run.validation_batches)
+    trainer = _trainer(run, out, [keeper, *callbacks], line, n_devices)
+    trained, unseen = (shards.read(ladder_folder, part, run.features) for part in ("train", "validation"))
+    train = Drawn(_batches(run, trained, seed=run.seed), begin=done * run.accumulate)
+    held_out = Drawn(_batches(run, unseen, seed=0), end=run.validation_batches)
     validation = DataLoader(held_out, batch_size=None)
     trainer.fit(
         module,
@@ -197,6 +207,26 @@ def load_network(checkpoint: Path) -> tuple[Ranker, RunConfig]:
     weights = {k.removeprefix(prefix): v for k, v in state["state_dict"].items() if k.startswith(prefix)}
     network.load_state_dict(weights, strict=True)
     return network.eval(), run
+
+
+def load_networks(checkpoints: Sequence[Path]) -> tuple[list[Ranker], RunConfig, list[int]]:
+    """Networks that differ in their seed alone, how they were trained, and the seed of each.
+
+    Raises
+    ------
+    ValueError
+        If they differ in anything else.
+    """
+    loaded = [load_network(checkpoint) for checkpoint in checkpoints]
+    first = dataclasses.asdict(loaded[0][1])
+    for checkpoint, (_, run) in zip(checkpoints, loaded, strict=True):
+        other = [name for name, value in dataclasses.asdict(run).items() if value != first[name] and name != "seed"]
+        if other:
+            raise ValueError(
+                f"{checkpoints[0]} and {checkpoint} differ in {', '.join(other)}; only networks of one run, that "
+                "differ in their seed, are heard as one"
+            )
+    return [network for network, _ in loaded], loaded[0][1], [run.seed for _, run in loaded]
 
 
 def _progress(run: RunConfig, ladder: str, last: Path) -> tuple[int, bool]:
@@ -225,7 +255,9 @@ def _keeper(run: RunConfig, out: Path) -> ModelCheckpoint:
     )
 
 
-def _trainer(run: RunConfig, out: Path, asked: Sequence[Callback], line: int) -> lightning.Trainer:
+def _trainer(
+    run: RunConfig, out: Path, asked: Sequence[Callback], line: int, n_devices: int | None
+) -> lightning.Trainer:
     # Lightning's own "save_last" writes only when there is a new best: one would go on from long ago.
     every_validation = ModelCheckpoint(out, filename=Path(LAST_CHECKPOINT).stem, enable_version_counter=False)
     progress = Progress(refresh_rate=10, process_position=line)
@@ -235,7 +267,7 @@ def _trainer(run: RunConfig, out: Path, asked: Sequence[Callback], line: int) ->
     return lightning.Trainer(
         max_steps=run.n_steps,
         accelerator="auto",
-        devices="auto",
+        devices=n_devices or "auto",
         precision=native_precision() if run.precision == "auto" else run.precision,
         deterministic="warn",
         gradient_clip_val=run.gradient_clip,

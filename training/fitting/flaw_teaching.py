@@ -113,8 +113,8 @@ def teach(
     lesson = _Lesson(network, how, features, shards.digest(ladder_folder))
     done = _steps_done(last, dict(lesson.hparams))
     lightning.seed_everything(how.seed, verbose=False)
-    apart = shards.read(ladder_folder, "apart")
-    mixed = shards.read(ladder_folder, "train")[: len(apart)]
+    apart = shards.read(ladder_folder, "apart", features)
+    mixed = shards.read(ladder_folder, "train", features)[: len(apart)]
     batches = LadderBatches(
         [*mixed, *apart],
         snippet_frames=cut.snippet_frames(features),

@@ -100,8 +100,6 @@ class LadderBatches(IterableDataset[Batch]):
         sampling: SamplingConfig | None = None,
     ) -> None:
         self.snippet_frames = snippet_frames
-        if (n_mels := shards[0].frames.shape[1]) != features.n_mels:
-            raise ValueError(f"the shards have {n_mels} mel bands; features.n_mels is {features.n_mels}")
         self.features = features
         self.frames_per_label = LABEL_STEP_S * features.frames_per_s
         self.n_excerpts, self.n_versions = n_excerpts, n_versions

@@ -154,7 +154,7 @@ def _accuracy(trial: Trial, base: RunConfig, ladder_folder: Path, out: Path, how
     run = _run(suggested(trial), base, how)
     folder = out / _folder(run, shards.digest(ladder_folder))
     result = folder / "accuracy.json"
-    fit(run, ladder_folder, folder, callbacks=[_Report(trial, result)])
+    fit(run, ladder_folder, folder, callbacks=[_Report(trial, result)], n_devices=1)  # a study is of one process
     return float(json.loads(result.read_text(encoding="utf-8")))
 
 

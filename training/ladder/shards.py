@@ -111,9 +111,11 @@ def build(sources: tuple[Source, ...], folder: Path, cache: Path, config: Ladder
     ------
     ValueError
         If no piece is left to train on or to validate with, or the folder holds shards of another ladder.
+    FileNotFoundError
+        If there is no instrument to render with.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _refuse_another(folder, sources, config)
+    _refuse_another(folder, sources, instruments.for_training(cache), config)
     held_out = tuple(s for s in sources if is_validation(s.piece, config.validation_share))
     trained = tuple(s for s in sources if not is_validation(s.piece, config.validation_share))
     for purpose, chosen in (("train on", trained), ("validate with", held_out)):
@@ -141,46 +143,49 @@ def build(sources: tuple[Source, ...], folder: Path, cache: Path, config: Ladder
             logger.info("ladder: %s done", path.name)
 
 
-def _refuse_another(folder: Path, sources: tuple[Source, ...], config: LadderConfig) -> None:
+def _refuse_another(
+    folder: Path, sources: tuple[Source, ...], pianos: tuple[Instrument, ...], config: LadderConfig
+) -> None:
     """Keep beside the shards what they follow from, but for how many there are."""
     about = {name: value for name, value in asdict(config).items() if not name.endswith("_shards")}
     pieces = hashlib.sha256("\n".join(sorted(source.piece for source in sources)).encode()).hexdigest()
-    now = json.dumps({**about, "pieces": pieces}, indent=2, sort_keys=True)
+    about |= {"pieces": pieces, "pianos": [piano.name for piano in pianos]}
+    now = json.dumps(about, indent=2, sort_keys=True)
     path = folder / _ABOUT
     if path.is_file() and path.read_text(encoding="utf-8") != now:
-        raise ValueError(f"{folder} holds shards of other settings or sources; name another folder")
+        raise ValueError(f"{folder} holds shards of other settings, sources or pianos; name another folder")
     replace_text(path, now)
 
 
 def digest(folder: Path) -> str:
-    """Of what the shards in a folder follow from, but for how many there are.
+    """Of what the shards in a folder follow from, and of which there are.
 
     Raises
     ------
     FileNotFoundError
         If the folder holds no ladder.
     """
-    about = folder / _ABOUT
-    if not about.is_file():
-        raise FileNotFoundError(f"{folder} holds no {_ABOUT}; build the ladder first")
-    return hashlib.sha256(about.read_bytes()).hexdigest()[:12]
+    names = sorted(path.name for path in folder.glob("*.npz"))
+    return hashlib.sha256("\n".join([_about(folder), *names]).encode()).hexdigest()[:12]
 
 
-def read(folder: Path, part: Part) -> list[Shard]:
+def read(folder: Path, part: Part, features: FeatureConfig) -> list[Shard]:
     """All shards of a part.
 
     Parameters
     ----------
     folder : that `build` filled
     part : "train" and "validation", of mixtures of flaws; "apart" and "apart-validation", of a few families at a time
+    features : of the network that hears them, which must be those that the service will compute
 
     Raises
     ------
     FileNotFoundError
         If there is none.
     ValueError
-        If another version of P-KAI built them.
+        If another version of P-KAI built them, or they were made by another front end.
     """
+    _refuse_front_end(folder, features)
     paths = sorted(folder.glob(f"{part}-[0-9]*.npz"))
     if not paths:
         raise FileNotFoundError(f"{folder} holds no {part} shards; build the ladder first")
@@ -191,6 +196,21 @@ def read(folder: Path, part: Part) -> list[Shard]:
             raise ValueError(f"{path} was built by another version of P-KAI; build the ladder again, in another folder")
         found.append(Shard(**arrays))
     return found
+
+
+def _about(folder: Path) -> str:
+    about = folder / _ABOUT
+    if not about.is_file():
+        raise FileNotFoundError(f"{folder} holds no {_ABOUT}; build the ladder first")
+    return about.read_text(encoding="utf-8")
+
+
+def _refuse_front_end(folder: Path, features: FeatureConfig) -> None:
+    """Cepstra are made of the shards' log-mel spectra, which all else has to be the same for."""
+    made = json.loads(_about(folder))["features"]
+    heard = {name: value for name, value in asdict(features).items() if name not in ("kind", "n_mfcc")}
+    if other := [f"{name} {made[name]} and not {value}" for name, value in heard.items() if made[name] != value]:
+        raise ValueError(f"the ladder in {folder} was made with features.{', '.join(other)}; hear it as it was made")
 
 
 def _build_shard(job: tuple[Path, Part, tuple[Source, ...], Path, LadderConfig, tuple[int, int, int]]) -> Path:

@@ -27,7 +27,7 @@ def standardised(
     ladder_folder : with "validation" shards
     features, cut : what the networks hear
     """
-    unheard = shards.read(ladder_folder, "validation")
+    unheard = shards.read(ladder_folder, "validation", features)
     batches = LadderBatches(
         unheard,
         snippet_frames=cut.snippet_frames(features),

@@ -119,6 +119,25 @@ def fit_outcomes(gaps: Floats, outcomes: npt.NDArray[np.int64], *, spread: float
     return float(scale), float(band)
 
 
+def fit_odds(gaps: Floats, outcomes: npt.NDArray[np.int64], *, tie_band: float, spread: float) -> float:
+    """The scale alone, from pairs that nobody holds equal, the tie band being what it is.
+
+    Parameters
+    ----------
+    gaps : (P,) differences of score
+    outcomes : (P,) 1 where the first is better, -1 where the second is
+    tie_band : >= 0, scores
+    spread : > 0, of the scores; where the search begins
+    """
+
+    def cost(log_scale: Floats) -> float:
+        said = np.asarray(p_better(gaps * outcomes, scale=float(np.exp(log_scale[0])), tie_band=tie_band))
+        return float(-np.log(np.maximum(said, 1e-12)).mean())
+
+    found = optimize.minimize(cost, np.log([spread]), method="Nelder-Mead")
+    return float(np.exp(found.x[0]))
+
+
 @dataclass(frozen=True, kw_only=True)
 class OutOfFold:
     """What was said of pairs within pieces, each piece left out of the fit of scale and tie band.

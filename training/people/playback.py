@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pkai import audio, playing
+from pkai import audio, playing, rows, spectra
 from pkai import features as front_end
 from pkai.audio import AudioSource, Waveform
 from pkai.durable import replace_bytes
 from pkai.features import FeatureConfig, Frames
-from training.music import performance
+from training.music import keyboard, performance
 from training.music.performance import read_midi
 from training.people.rated import RatedPerformance
 from training.sound import conditions, encoding, instruments, rendering
@@ -208,7 +208,9 @@ def _key(rated: RatedPerformance, span_s: float | None, setting: Setting, config
 @lru_cache(maxsize=1)
 def _code() -> str:
     """Of the modules that decide how notes sound and what is heard of them."""
-    modules: tuple[types.ModuleType, ...] = (performance, rendering, conditions, encoding, audio, front_end, playing)
+    sounding: tuple[types.ModuleType, ...] = (performance, keyboard, rendering, conditions, encoding)
+    hearing: tuple[types.ModuleType, ...] = (audio, front_end, spectra, rows, playing)
+    modules = (*sounding, *hearing)
     return hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
 
 

@@ -181,9 +181,10 @@ def _family(told: Sequence[Told], scale: FamilyScale, row: int) -> FamilyFigures
     words = np.digitize(said, [scale.some_from, scale.much_from])
     truth = np.digitize(planted, [SOME_PLANTED, MUCH_PLANTED])
     called = words > 0
+    excerpts = np.array([each.excerpt for each in told])
     return FamilyFigures(
-        spearman=spearman_estimate(said, planted),
-        within=within_estimate(said, planted, np.array([each.excerpt for each in told])),
+        spearman=spearman_estimate(said, planted, excerpts),
+        within=within_estimate(said, planted, excerpts),
         same_word=float((words == truth).mean()),
         called=int(called.sum()),
         called_right=float((truth[called] > 0).mean()) if called.any() else None,
