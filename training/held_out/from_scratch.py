@@ -5,7 +5,8 @@ the sampling and the optimiser are those of the run's configuration, as on the s
 number of steps are kept; nothing is chosen by a validation.
 
 Differences: the original keeps the epoch that does best on its test split, which flatters it; here no held-out
-recording is looked at. Flaws are not taught, for nobody labelled them. All snippets of a held-out recording are scored;
+recording is looked at. Flaws are not taught, for nobody labelled them: what the loss has of them is the same for every
+recording, and small. All snippets of a held-out recording are scored;
 of one to train on a few, by which what differences of the score mean is fitted.
 """
 
