@@ -4,10 +4,13 @@ Results go to standard output, everything else to standard error. The exit code 
 recording could not be judged, 2 if the command itself was wrong.
 """
 
+import _thread
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pkai import __version__
@@ -17,6 +20,7 @@ from pkai.settings import is_place_of_references
 _PLACE_HELP = "s3://bucket/key or a file (default: PKAI_REFERENCES, or references.json of the model folder)"
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
+_LATER_S = 0.01
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -41,11 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123  # it is None where the shell closed it
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123
     try:
-        from pkai import commands  # after parsing: --help need not wait for numpy and onnxruntime
+        with _interrupts_heard():
+            from pkai import commands  # after parsing: --help need not wait for numpy and onnxruntime
 
-        code = commands.run(arguments)
-        sys.stdout.flush()
-        return code
+            code = commands.run(arguments)
+            sys.stdout.flush()
+            return code
     except RequestError as err:
         sys.stderr.write(f"pkai: {err}\n")
         return 2
@@ -61,6 +66,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"pkai: the result could not be written: {err}\n")
         _drop_output()
         return 1
+
+
+@contextmanager
+def _interrupts_heard() -> Iterator[None]:
+    """Give an interrupt again that came within a finalizer or a weak reference's callback, where Python drops it."""
+    usual = sys.unraisablehook
+
+    def give_again(dropped: "sys.UnraisableHookArgs") -> None:
+        if dropped.exc_type is KeyboardInterrupt:
+            later = threading.Timer(_LATER_S, _thread.interrupt_main)  # this function is within the finalizer, too
+            later.daemon = True
+            later.start()
+        else:
+            usual(dropped)
+
+    sys.unraisablehook = give_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = usual
 
 
 def _drop_output() -> None:

@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -204,6 +205,30 @@ def test_without_matplotlib_it_is_told_how_to_get_it(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["score", str(recordings[0]), "--plot", "out.png"]) == 2
     assert "pip install '.[plot]'" in capsys.readouterr().err
+
+
+class Finalized:
+    """Interrupts where it is let go."""
+
+    def __del__(self) -> None:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_within_a_finalizer_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(_: object) -> int:
+        Finalized()
+        give_up_at = time.monotonic() + 10
+        while time.monotonic() < give_up_at:
+            pass
+        return 0
+
+    monkeypatch.setattr(commands, "run", work)
+    usual = sys.unraisablehook
+    assert main(["score", "me.mp3"]) == 130
+    assert capsys.readouterr().err == ""
+    assert sys.unraisablehook is usual
 
 
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,5 +53,5 @@ def test_without_a_ladder_the_model_stays_as_it_was(tmp_path: Path, caplog: pyte
     before = manifest(root)
     options = ["--name", "pdr", "--model-dir", str(root), "--ladder", str(tmp_path)]
     assert main(["scale-flaws", *options, "--version", "1"]) == 1
-    assert "holds no validation shards; build the ladder first" in caplog.text
+    assert "holds no ladder.json; build the ladder first" in caplog.text
     assert manifest(root) == before
