@@ -48,24 +48,10 @@ def pair_indices(truth: Floats, groups: npt.NDArray[np.str_], *, min_difference:
     return np.argwhere(chosen)
 
 
-def pairwise_accuracy(scores: Floats, pairs: npt.NDArray[np.int64]) -> float:
-    """Share of pairs whose first scores higher; a tie in score counts half.
-
-    Raises
-    ------
-    ValueError
-        If there is no pair.
-    """
-    if len(pairs) == 0:
-        raise ValueError("no pair differs enough to be judged")
-    difference = scores[pairs[:, 0]] - scores[pairs[:, 1]]
-    return float(np.mean(np.where(difference == 0, 0.5, difference > 0)))
-
-
 def accuracy_estimate(
     scores: Floats, pairs: npt.NDArray[np.int64], *, n_bootstrap: int = 2000, seed: int = 0
 ) -> Estimate:
-    """Pairwise accuracy with an interval over recordings.
+    """Share of pairs whose first scores higher, with an interval over recordings; a tie in score counts half.
 
     Parameters
     ----------

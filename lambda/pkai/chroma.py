@@ -33,7 +33,7 @@ _ROWS_TO_BEGIN_WITH = 1800
 _LEVELS = 15
 # Down to a hundredth of the loud frames' power, what is heard falls with its logarithm, below with itself.
 _COMPRESSION = 100.0
-# The middle of the piano is heard most: A5, and half as much two and a third octaves away from it.
+# Heard most is A5, librosa's centre, and half as much two and a third octaves away from it.
 _CENTRE_OCTAVE = 5.0
 _OCTAVES_AROUND = 2.0
 

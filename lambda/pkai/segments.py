@@ -100,7 +100,7 @@ def sparse_starts(
 
 
 def cut(features: Frames, starts: Starts, snippet_frames: int) -> Frames:
-    """Snippets of a recording, as a view where the starts allow none but a copy.
+    """Snippets of a recording, as a copy.
 
     Parameters
     ----------

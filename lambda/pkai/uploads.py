@@ -29,7 +29,7 @@ def new_id() -> str:
 
 def is_id(text: str) -> bool:
     """Whether a text has the form of an id."""
-    return re.fullmatch("[0-9a-f]{32}", text) is not None
+    return re.fullmatch(ID_PATTERN, text) is not None
 
 
 def upload_key(assessment_id: str) -> str:

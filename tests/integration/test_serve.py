@@ -17,6 +17,8 @@ import pytest
 import requests
 
 import handler
+import piano_tone
+import recording_files
 from local_server import serving
 from pkai import uploads
 from pkai.serve import LocalServer
@@ -57,6 +59,16 @@ def test_an_upload_is_assessed_and_kept_in_the_folder(server: LocalServer, recor
     assert answer["status"] == "done"
     assert [c["reference"]["name"] for c in answer["assessment"]["comparisons"]] == ["elise-expert"]
     assert (tmp_path / "uploads" / "uploads" / offered["id"]).read_bytes() == recording
+
+
+def test_of_two_recordings_the_first_is_the_first(server: LocalServer, recording: bytes, tmp_path: Path) -> None:
+    other = recording_files.write(tmp_path / "other.wav", piano_tone.notes(1.0, 22_050, seed=3)).read_bytes()
+    both = [{"base64": base64.b64encode(one).decode()} for one in (recording, other)]
+    alone = [post(server, "/v1/assessments", json={"audio": one}).json()["score"] for one in both]
+    answer = post(server, "/v1/comparisons", json={"first": both[0], "second": both[1]}).json()
+    assert [answer["first"]["score"], answer["second"]["score"]] == alone
+    assert (answer["p_better"] > 0.5) == (alone[0] > alone[1])
+    assert alone[0] != alone[1]
 
 
 def test_of_two_recordings_the_wrong_one_is_named(server: LocalServer, recording: bytes) -> None:
@@ -223,6 +235,7 @@ def test_what_is_no_request_is_answered_in_json(line: bytes, status: int, why: s
 
 def test_a_path_that_leaves_the_folder_leads_nowhere(server: LocalServer, tmp_path: Path) -> None:
     (tmp_path.parent / "secret").write_text("secret")
+    (tmp_path / "uploads").mkdir()  # else nothing is found by way of it
     for uri in ("s3://uploads/../../secret", "s3://uploads/%2e%2e/%2e%2e/secret", "s3://uploads/" + "x" * 1000):
         answer = post(server, "/v1/assessments", json={"audio": {"s3": uri}})
         assert (answer.status_code, code(answer)) == (404, "recording_not_found")

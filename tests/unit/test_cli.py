@@ -85,6 +85,19 @@ def test_comparing_gives_one_answer_about_both(
     answer = json.loads(capsys.readouterr().out)
     assert list(answer) == ["outcome", "p_better", "first", "second"]
     assert (answer["first"]["file"], answer["second"]["file"]) == tuple(map(str, recordings))
+    assert main(["score", "--json", *map(str, recordings)]) == 0
+    alone = [json.loads(line)["score"] for line in capsys.readouterr().out.splitlines()]
+    assert [answer["first"]["score"], answer["second"]["score"]] == alone
+    assert alone[0] != alone[1]
+    assert (answer["p_better"] > 0.5) == (alone[0] > alone[1])
+
+
+@pytest.mark.parametrize("name", ["pdr", "apr"])
+def test_the_model_that_is_asked_for_judges(
+    name: str, recordings: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", "--json", "--model", name, str(recordings[0])]) == 0
+    assert json.loads(capsys.readouterr().out)["model"]["name"] == name
 
 
 def test_comparing_a_recording_with_itself_finds_them_equal_and_names_both_by_path(

@@ -16,8 +16,9 @@ from training.fitting import fit as fitting
 from training.fitting.config import RunConfig
 from training.fitting.fit import BEST_CHECKPOINT, LAST_CHECKPOINT, fit, load_network
 from training.fitting.losses import LossConfig
-from training.fitting.snippets import Batch, SamplingConfig
+from training.fitting.snippets import Batch, LadderBatches, SamplingConfig
 from training.ladder.flaws import FAMILIES
+from training.ladder.shards import Shard
 from training.networks.ranker import NetworkConfig
 
 # Lightning warns of few workers, of a folder that is not empty, and of its own libraries' ways.
@@ -200,6 +201,28 @@ def test_a_fit_that_gains_nothing_ends_early_and_has_ended_for_good(
     assert len(steps) == 4
     fit(run, shards, tmp_path)
     assert len(steps) == 4
+
+
+def test_what_is_validated_with_was_not_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in ("train", "validation"):
+        made_shards.write(tmp_path, parts=(part,), pieces=(part, part))
+    heard: dict[int, set[str]] = {}
+    original = fitting._batches
+
+    def batches(run: RunConfig, found: list[Shard], *, seed: int) -> LadderBatches:
+        heard[seed] = {piece for shard in found for piece in shard.pieces.tolist()}
+        return original(run, found, seed=seed)
+
+    monkeypatch.setattr(fitting, "_batches", batches)
+    fit(dataclasses.replace(RUN, seed=7, n_steps=2), tmp_path, tmp_path / "out")
+    assert heard == {7: {"train"}, 0: {"validation"}}
+
+
+def test_the_averaged_network_is_what_is_loaded(shards: Path, tmp_path: Path) -> None:
+    kept = state(fit(RUN, shards, tmp_path))["state_dict"]
+    loaded = load_network(tmp_path / BEST_CHECKPOINT)[0].state_dict()
+    assert all(torch.equal(tensor, kept[f"averaged.module.{name}"]) for name, tensor in loaded.items())
+    assert not all(torch.equal(tensor, kept[f"network.{name}"]) for name, tensor in loaded.items())
 
 
 def test_gradients_of_several_batches_make_one_step(

@@ -18,6 +18,8 @@ import pkai.service
 import recording_files
 import service
 from conftest import ROOT
+from events import make_events
+from pkai import routes
 from pkai.errors import ModelContractError, ModelError, PkaiError, RecordingError, RequestError, StorageError
 
 
@@ -52,7 +54,8 @@ def test_a_recording_is_assessed(recording: dict[str, Any]) -> None:
 
 
 def test_a_request_may_choose_model_and_references(recording: dict[str, Any]) -> None:
-    answer = service.invoke({"audio": recording, "model": "pdr", "references": ["elise-expert"]})
+    answer = service.invoke({"audio": recording, "model": "apr", "references": ["elise-expert"]})
+    assert answer["model"]["name"] == "apr"
     assert [comparison["reference"]["name"] for comparison in answer["comparisons"]] == ["elise-expert"]
 
 
@@ -95,6 +98,37 @@ def test_a_missing_model_is_raised(recording: dict[str, Any], tmp_path: Path, mo
     service.configure(monkeypatch, PKAI_MODEL_DIR=str(tmp_path))
     with pytest.raises(ModelContractError, match=r"lacks manifest\.json"):
         service.invoke({"audio": recording})
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "code"),
+    [
+        (StorageError("the role at /secret may not read"), 503, "storage_error"),
+        (ModelContractError("/secret lacks manifest.json"), 500, "model_contract"),
+        (ZeroDivisionError("in /secret"), 500, "internal_error"),
+    ],
+)
+def test_over_http_what_is_not_the_askers_is_told_without_its_details(
+    trouble: Exception, status: int, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(routes, "dispatch", fail)
+    answer = service.invoke(make_events._http("GET", "/v1/health"))
+    assert (answer["statusCode"], json.loads(answer["body"])["error"]["code"]) == (status, code)
+    assert "secret" not in answer["body"]
+    assert ("retry-after" in answer["headers"]) == (status == 503)
+
+
+def test_head_is_answered_with_the_headers_alone() -> None:
+    head, whole = (service.invoke(make_events._http(method, "/v1/health")) for method in ("HEAD", "GET"))
+    assert (head["statusCode"], head["body"], bool(whole["body"])) == (200, "", True)
+
+
+def test_what_one_event_logs_is_not_said_of_the_next(recording: dict[str, Any]) -> None:
+    service.invoke({"audio": recording})
+    assert "correlation_id" not in handler.logger.thread_safe_get_current_keys()
 
 
 def test_every_error_has_a_status_and_only_the_askers_are_answered() -> None:

@@ -72,7 +72,7 @@ def test_a_model_without_references_hears_and_says_what_it_lacks_when_asked(mode
         alone.assess(recording(playing(20.0)))
 
 
-def test_hours_between_two_tones_leave_a_rating(judge: Judge) -> None:
+def test_minutes_between_two_tones_leave_a_rating(judge: Judge) -> None:
     assessed = judge.assess(recording(playing(3.0), silence(120.0), playing(2.0)), piece="fur-elise")
     assert np.isfinite(assessed.score)
     assert np.isfinite([point.rating for point in assessed.timeline]).all()
@@ -202,6 +202,16 @@ def test_swapping_a_pair_mirrors_p_better(judge: Judge) -> None:
     assert pair.p_better + swapped.p_better == pytest.approx(1.0)
     assert swapped.outcome == mirror[pair.outcome]
     assert (swapped.first, swapped.second) == (pair.second, pair.first)
+
+
+def test_of_two_the_one_of_the_higher_score_plays_better(judge: Judge) -> None:
+    soft = playing(9.0, seed=3) * np.linspace(1, 0.05, 9 * SAMPLE_RATE, dtype=np.float32)
+    heard = [judge.assess(recording(one)) for one in (playing(9.0), soft)]
+    worse, better = sorted(heard, key=lambda each: each.score)
+    assert better.score > worse.score + judge.manifest.calibration.tie_band
+    pair = judge.pair_assessment(better, worse)
+    assert (pair.outcome, pair.first, pair.second) == ("better", better, worse)
+    assert pair.p_better > 0.5
 
 
 def test_a_recording_is_equivalent_to_itself(judge: Judge) -> None:
