@@ -118,6 +118,36 @@ def test_outcomes_are_told_as_well_as_their_model_allows(rng: np.random.Generato
     assert out_of_fold(shuffled).outcome_accuracy < 0.55
 
 
+def shifted() -> Rated:
+    """Two pieces on one curve each, of which the second asks for a higher score."""
+    scores = np.linspace(-1.0, 1.0, 30)
+    ratings = 1 + 4 * sigmoid(2 * scores)
+    return Rated(
+        scores=np.concatenate([scores, scores + 0.6]),
+        ratings=np.concatenate([ratings, ratings]),
+        pieces=np.repeat(["a", "b"], 30),
+    )
+
+
+def test_no_piece_has_a_say_in_what_is_said_of_it() -> None:
+    two = shifted()
+    assert interval_coverage(two) == 0.0, "each is held against the other's curve, which fits that one without error"
+    calibration = fit(two)
+    told = np.array([calibration.rating(float(score)) for score in two.scores])
+    within = float(np.std(told - (two.ratings - 1) * 25))
+    assert calibration.sigma_rating > 1.6 * within
+
+
+def test_the_odds_of_a_piece_are_fitted_to_the_others(rng: np.random.Generator) -> None:
+    scores = np.linspace(-1.0, 1.0, 12)
+    sure = Rated(
+        scores=np.tile(scores, 2),
+        ratings=np.concatenate([3 + 2 * scores, rng.permutation(3 + 2 * scores)]),
+        pieces=np.repeat(["right", "by chance"], 12),
+    )
+    assert out_of_fold(sure).calibration_error > 0.4
+
+
 @pytest.mark.parametrize(
     ("scores", "ratings", "message"),
     [

@@ -51,6 +51,12 @@ def test_passages_all_alike_leave_only_the_spread_of_human_ratings() -> None:
     assert (high - low) / 2 == pytest.approx(1.28 * 4.0)
 
 
+def test_passages_and_people_widen_the_interval_as_independent_errors_do() -> None:
+    """Passages at -1.15 and -0.85 leave a standard error of 0.15, which is 3 points of rating there; people 4."""
+    low, high = CALIBRATION.rating_interval(np.array([-1.15, -0.85]), -1.0)
+    assert (low, high) == pytest.approx((30 - 1.28 * 5, 30 + 1.28 * 5))
+
+
 def test_the_interval_narrows_as_more_is_heard() -> None:
     unlike = np.array([-0.9, -0.1])
     widths = [np.diff(CALIBRATION.rating_interval(np.tile(unlike, n), -0.5))[0] for n in (1, 4, 16)]

@@ -220,6 +220,18 @@ def test_a_recording_is_equivalent_to_itself(judge: Judge) -> None:
     assert (pair.outcome, pair.p_better) == ("equivalent", 0.5)
 
 
+def test_a_reference_that_is_equivalent_is_not_outplayed(judge: Judge) -> None:
+    heard = judge.hear(recording(playing(9.0)))
+    sha256, tie_band = judge.manifest.sha256, judge.manifest.calibration.tie_band
+    known = tuple(
+        dataclasses.replace(judge.references[0], name=name, scores={sha256: heard.score + gap})
+        for name, gap in (("worse", -1.0), ("as good", -tie_band / 2), ("better", 1.0))
+    )
+    assessed = judge.assessment(heard, Selection(references=known))
+    assert [each.outcome for each in assessed.comparisons] == ["better", "equivalent", "worse"]
+    assert (assessed.rank.better_than, assessed.rank.of) == (1, 3)
+
+
 def test_the_rank_counts_the_references_that_are_outplayed(judge: Judge, assessment: Assessment) -> None:
     assert [c.reference.name for c in assessment.comparisons] == [
         "elise-beginner",
