@@ -131,6 +131,29 @@ def test_what_one_event_logs_is_not_said_of_the_next(recording: dict[str, Any]) 
     assert "correlation_id" not in handler.logger.thread_safe_get_current_keys()
 
 
+def measured(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
+    """Metrics by name, as they were written to the log since the last look."""
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if "_aws" in line]
+    return {line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"]: line for line in lines}
+
+
+def test_what_was_answered_and_what_went_wrong_is_counted(
+    recording: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for event in (
+        {"audio": recording},
+        make_events._http("POST", "/v1/assessments", json_body={"audio": recording}),
+    ):
+        service.invoke(event)
+        found = measured(capsys)
+        assert found.keys() == {"Assessments", "Latency"}
+        assert found["Assessments"]["Assessments"] == [1.0]
+    service.invoke({})
+    found = measured(capsys)
+    assert found.keys() == {"Errors", "Latency"}
+    assert (found["Errors"]["code"], found["Latency"]["event"]) == ("invalid_request", "direct")
+
+
 def test_every_error_has_a_status_and_only_the_askers_are_answered() -> None:
     for error in all_errors():
         answered = handler.STATUS_BY_CODE[error.code] < 500
