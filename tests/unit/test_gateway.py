@@ -26,3 +26,15 @@ def test_a_compressed_body_is_refused_as_such() -> None:
     with pytest.raises(UnsupportedMediaType, match=r"^Content-Encoding is 'gzip'; send the body as it is$"):
         HttpRequest(method="POST", path="/", headers={"content-encoding": "GZip"}, raw_body="x").body()
     assert HttpRequest(method="POST", path="/", headers={"content-encoding": "identity"}, raw_body="x").body() == b"x"
+
+
+def test_a_path_is_decoded_and_a_parameter_of_the_first_payload_keeps_all_its_values() -> None:
+    event = {
+        "httpMethod": "get",
+        "path": "/v1/f%C3%BCr",
+        "requestContext": {},
+        "queryStringParameters": {"references": "b"},
+        "multiValueQueryStringParameters": {"references": ["a", "b"]},
+    }
+    request = gateway.request_of(event)
+    assert (request.method, request.path, request.query) == ("GET", "/v1/für", {"references": ["a", "b"]})
