@@ -149,6 +149,33 @@ def test_a_recognised_piece_is_compared_with_its_own_references_and_an_unknown_o
     assert "(fur-elise, ode)" in chosen.notices[0].message
 
 
+def music(rng: np.random.Generator, n_steps: int = 120) -> Chroma:
+    """Steps of which each has a few classes of its own."""
+    return (rng.random((n_steps, 12)) ** 6).astype(np.float32)
+
+
+def test_what_two_pieces_share_or_is_the_same_backwards_tells_neither(rng: np.random.Generator) -> None:
+    steps, there_and_back = music(rng), music(rng)
+    there_and_back = np.concatenate([there_and_back, there_and_back[::-1]])
+    assert recognition.recognise(steps, [reference("a", "one", steps)]).is_sure
+    assert not recognition.recognise(steps, [reference("a", "one", steps), reference("b", "two", steps)]).is_sure
+    assert not recognition.recognise(there_and_back, [reference("a", "one", there_and_back)]).is_sure
+
+
+def test_music_twice_and_half_as_fast_is_the_same_music(rng: np.random.Generator) -> None:
+    steps = music(rng)
+    known = [reference("a", "one", steps), reference("b", "two", music(rng))]
+    for played in (steps[::2], np.repeat(steps, 2, axis=0)):
+        found = recognition.recognise(played, known)
+        assert (found.piece, found.is_sure) == ("one", True)
+
+
+def test_the_longer_a_recording_the_more_of_it_is_chance(rng: np.random.Generator) -> None:
+    steps, other = music(rng, 60), np.zeros((4000, 12), np.float32)
+    short, long = (recognition.evidence(each[None], [steps])[0, 0] for each in (steps, np.concatenate([steps, other])))
+    assert long == pytest.approx(short * np.log(60 * 60) / np.log(60 * 4060), rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("wish", "piece", "names"),
     [
