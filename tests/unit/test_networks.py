@@ -198,6 +198,28 @@ def test_weights_of_losses_decide_what_is_learnt() -> None:
         torch.testing.assert_close(total, wanted)
 
 
+def test_of_the_bad_branch_the_evidence_rises_with_what_is_wrong() -> None:
+    """It tells the pair apart by 2, which is wide enough; the good branch not at all, and lacks the whole margin."""
+    run, nothing = run_of("apr"), torch.zeros(2)
+    made = fresh("apr").hear(snippets(2))
+    assert made.good is not None and made.bad is not None
+    good = made.good._replace(evidence=nothing, everywhere=nothing)
+    bad = made.bad._replace(evidence=torch.tensor([0.0, 2.0]), everywhere=nothing)
+    _, terms = objective(made._replace(good=good, bad=bad), batch(torch.tensor([0.0, 1.0])), run)
+    assert run.loss.disparity_margin <= 2
+    assert float(terms["disparity"]) == pytest.approx(run.loss.disparity_margin)
+
+
+@pytest.mark.parametrize(("share", "better"), [(1.0, 0), (0.0, 1)])
+def test_a_snippet_is_ranked_by_its_own_flaws_or_by_those_of_its_version(share: float, better: int) -> None:
+    given = batch(torch.tensor([0.0, 1.0]))._replace(version_severity=torch.tensor([1.0, 0.0]))
+    run = RunConfig.from_dict({"local_share": share, "loss": {"kind": "softplus"}})
+    heard = fresh("pdr").hear(given.snippets)
+    _, terms = objective(heard, given, run)
+    gap = heard.score[better] - heard.score[1 - better]
+    torch.testing.assert_close(terms["rank"], torch.nn.functional.softplus(-gap))
+
+
 def test_scores_of_a_recordings_snippets_are_ranked_by_their_mean() -> None:
     given = batch(torch.tensor([0.0, 1.0]))
     several = given._replace(snippets=snippets(6), damage=given.damage.repeat_interleave(3, dim=0))
