@@ -36,6 +36,8 @@ _FORM_OVERHEAD_BYTES = 64 * 1024
 # Of a form; the upload's has about ten fields.
 _MOST_FIELDS, _MOST_HEAD_BYTES = 50, 2048
 _CHUNK_BYTES = 1024 * 1024
+# A body that is too long is read to its end, that the client may hear so; one of more than this is cut off.
+_HOPELESS_BYTES = 2 * MAX_OBJECT_BYTES
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _log = logging.getLogger("pkai.serve")
 Answering = Callable[[dict[str, Any]], dict[str, Any]]
@@ -184,7 +186,7 @@ class _Connection(BaseHTTPRequestHandler):
         body, n_bytes = bytearray(), 0
         while n_chunk := self._chunk_size():
             n_bytes += n_chunk
-            if n_bytes > max(2 * MAX_OBJECT_BYTES, max_bytes):  # hopelessly long
+            if n_bytes > _HOPELESS_BYTES:
                 self.close_connection = True
                 break
             chunk = self._exactly(n_chunk)
@@ -214,7 +216,7 @@ class _Connection(BaseHTTPRequestHandler):
     def _pass_over(self, n_bytes: int) -> None:
         """Read a body to its end, that the client may hear the answer; a hopelessly long one is cut off."""
         self.close_connection = True
-        for _ in range(min(n_bytes, 2 * MAX_OBJECT_BYTES) // _CHUNK_BYTES + 1):
+        for _ in range(min(n_bytes, _HOPELESS_BYTES) // _CHUNK_BYTES + 1):
             if not self.rfile.read(min(_CHUNK_BYTES, n_bytes)):
                 return
             n_bytes -= _CHUNK_BYTES

@@ -68,18 +68,26 @@ def environment(model_root: Path, temporary: Path) -> dict[str, str]:
     }
 
 
-def pkai(*arguments: str, folder: Path, model_root: Path, temporary: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command line in `folder`, and see that it leaves nothing behind."""
-    before = sorted(folder.iterdir())
-    done = subprocess.run(
-        [sys.executable, "-m", "pkai", *arguments],
-        capture_output=True,
+def run(
+    command: list[str], *, folder: Path, model_root: Path, temporary: Path, **streams: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in `folder`."""
+    return subprocess.run(
+        command,
         check=False,
         cwd=folder,
         encoding="utf-8",
         env=environment(model_root, temporary),
         timeout=300,
+        **streams,
     )
+
+
+def pkai(*arguments: str, folder: Path, model_root: Path, temporary: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line in `folder`, and see that it leaves nothing behind."""
+    before = sorted(folder.iterdir())
+    command = [sys.executable, "-m", "pkai", *arguments]
+    done = run(command, folder=folder, model_root=model_root, temporary=temporary, capture_output=True)
     assert sorted(folder.iterdir()) == before
     assert list(temporary.iterdir()) == []
     assert "Traceback" not in done.stderr
@@ -174,15 +182,8 @@ def test_the_result_is_told_where_nothing_else_can_be(
     event = tmp_path / "event.json"
     event.write_text(json.dumps({"audio": {"base64": "AAAA"}}))
     for arguments, told in ((["score", "--json", GOOD], "rating"), (["invoke", str(event)], "error")):
-        done = subprocess.run(
-            ["sh", "-c", '"$@" 2>&-', "sh", sys.executable, "-m", "pkai", *arguments],
-            stdout=subprocess.PIPE,
-            check=False,
-            cwd=folder,
-            encoding="utf-8",
-            env=environment(model_root, temporary),
-            timeout=300,
-        )
+        command = ["sh", "-c", '"$@" 2>&-', "sh", sys.executable, "-m", "pkai", *arguments]
+        done = run(command, folder=folder, model_root=model_root, temporary=temporary, stdout=subprocess.PIPE)
         assert told in json.loads(done.stdout)
 
 
@@ -229,16 +230,9 @@ def test_a_full_disk_is_told_in_one_line(
     asked: tuple[str, ...], folder: Path, model_root: Path, temporary: Path
 ) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "pkai", *asked],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            check=False,
-            cwd=folder,
-            encoding="utf-8",
-            env=environment(model_root, temporary),
-            timeout=300,
-        )
+        command = [sys.executable, "-m", "pkai", *asked]
+        streams = {"stdout": full, "stderr": subprocess.PIPE}
+        done = run(command, folder=folder, model_root=model_root, temporary=temporary, **streams)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("pkai: the result could not be written: ")

@@ -66,9 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one row for each judge, and beside them what people reach."""
-    figures = _figures(args)
     from training.evaluation.evaluate import rounded
 
+    figures = _figures(args)
     print(json.dumps(rounded(figures)) if args.json else "\n".join(_table(figures)))
     return 0
 
